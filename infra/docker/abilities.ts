@@ -12,9 +12,7 @@ export function abilitiesOf(info: EngineInfo): Abilities {
     ...(typeof PidsLimit === 'boolean' ? { pidsLimit: PidsLimit } : {}),
     ...(typeof DockerRootDir === 'string' ? { dataFolder: DockerRootDir } : {}),
     ...(typeof LoggingDriver === 'string' ? { logDriver: LoggingDriver } : {}),
-    ...(Array.isArray(DefaultAddressPools) && DefaultAddressPools.length > 0
-      ? { pools: DefaultAddressPools.flatMap(poolOf) }
-      : {}),
+    ...poolsOf(DefaultAddressPools),
     security: texts(info['SecurityOptions']).flatMap((option) => /(?:^|,)name=([^,]+)/.exec(option)?.[1] ?? []),
     authorization: texts(plugins.Authorization),
   };
@@ -22,6 +20,13 @@ export function abilitiesOf(info: EngineInfo): Abilities {
 
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+/** Returns the pools that an engine was told, where all of them can be read: one that cannot would count as used up. */
+function poolsOf(value: unknown): Pick<Abilities, 'pools'> {
+  const given: readonly unknown[] = Array.isArray(value) ? value : [];
+  const pools = given.flatMap(poolOf);
+  return pools.length > 0 && pools.length === given.length ? { pools } : {};
 }
 
 function poolOf(value: unknown): AddressPool[] {

@@ -30,10 +30,13 @@ export async function keptRecords(
   return found.map((each) => ('answer' in each ? each.answer : { ...each, containers: new Map() }));
 }
 
-async function whatEdgeKeeps(engine: Engine, place: Place): Promise<Pick<KeptRecord, 'fence' | 'copy' | 'noCopy'>> {
+async function whatEdgeKeeps(
+  engine: Engine,
+  place: Place,
+): Promise<Pick<KeptRecord, 'fence' | 'copy' | 'noCopy' | 'unread'>> {
   const edge = new Edge(engine, environmentNames(place.app, place.environment).edge);
   const state = await edge.show().catch(() => undefined);
-  if (!state) return { noCopy: 'no edge proxy of it runs there' };
+  if (!state) return { noCopy: 'no edge proxy of it runs there', ...((await isThere(edge)) ? { unread: true } : {}) };
   const fence = state.fence ? { fence: state.fence } : {};
   try {
     const text = await edge.record();
@@ -41,6 +44,14 @@ async function whatEdgeKeeps(engine: Engine, place: Place): Promise<Pick<KeptRec
       ? { ...fence, noCopy: 'it keeps no copy of the record' }
       : { ...fence, copy: copyOf(text) };
   } catch (error) {
-    return { ...fence, noCopy: messageOf(error) };
+    return { ...fence, noCopy: messageOf(error), unread: true };
   }
+}
+
+/** Returns whether there is an edge that has been used, or may be one: it tells of its fence also while it does not run. */
+function isThere(edge: Edge): Promise<boolean> {
+  return edge.fence().then(
+    (fence) => fence !== undefined,
+    () => true,
+  );
 }

@@ -87,11 +87,15 @@ function redirected(from: URL, place: string): URL {
 /** Sends one request. A server that nobody vouches for so far is asked once more, with whom the system trusts. */
 async function send(url: URL, request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
   const proxy = webProxyFor(url);
+  const isRepeatable = request.body === undefined || Buffer.isBuffer(request.body);
+  const used = contextFor(url, request);
   try {
     return await sendOnce(url, request, { proxy, signal });
   } catch (error) {
-    const isRepeatable = request.body === undefined || Buffer.isBuffer(request.body);
-    if (!isRepeatable || !isDistrust(error) || !(await request.trust?.widen())) throw error;
+    if (!isRepeatable || !isDistrust(error)) throw error;
+    await request.trust?.widen();
+    // Another request may have widened it while this one was on its way.
+    if (contextFor(url, request) === used) throw error;
     return sendOnce(url, request, { proxy, signal });
   }
 }
@@ -102,11 +106,12 @@ interface Way {
 }
 
 async function sendOnce(url: URL, request: HttpRequest, { proxy, signal }: Way): Promise<IncomingMessage> {
-  const { method, headers, body, trust } = request;
+  const { method, headers, body } = request;
+  const context = contextFor(url, request);
   const options: RequestOptions = {
     ...{ method, signal, ...(headers && { headers }) },
-    ...(url.protocol === 'https:' ? trusting(url, trust) : {}),
-    ...(proxy ? { agent: await proxyAgent(proxy, url.protocol), ...identityOf(url) } : {}),
+    ...(context ? trusting(context) : {}),
+    ...(proxy ? { agent: await proxyAgent(proxy, url.protocol, context), ...identityOf(url) } : {}),
   };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = url.protocol === 'https:' ? secure(url, options) : plain(url, options);
@@ -123,12 +128,15 @@ async function sendOnce(url: URL, request: HttpRequest, { proxy, signal }: Way):
   throw refusedByProxy(proxy, 407, url.host);
 }
 
-const agents = new WeakMap<object, Agent>();
+/** Returns what a server is asked with; undefined where Node's own will do. */
+function contextFor({ protocol, host }: URL, { trust }: HttpRequest): SecureContext | undefined {
+  return protocol === 'https:' ? trust?.contextFor(host) : undefined;
+}
+
+const agents = new WeakMap<SecureContext, Agent>();
 
 /** A connection is used again only by who trusts its server for the same reasons. */
-function trusting(url: URL, trust: Trust | undefined): RequestOptions & { readonly secureContext?: SecureContext } {
-  const secureContext = trust?.contextFor(url.host);
-  if (!secureContext) return {};
+function trusting(secureContext: SecureContext): RequestOptions & { readonly secureContext: SecureContext } {
   const agent = agents.get(secureContext) ?? new Agent({ keepAlive: true });
   agents.set(secureContext, agent);
   return { secureContext, agent };

@@ -1,11 +1,11 @@
 /**
  * Whom a registry is trusted by, as Docker does it: the authorities of the system, and those in `certs.d/REGISTRY/*.crt`, where
  * `*.cert` and `*.key` are certificates to log in with. Node itself knows none of them. Reading all of the system's takes longer than
- * most commands do, so these are believed only once Node's own and the registry's have failed.
+ * most commands do, so these are believed only once the registry's have failed, or Node's own where it has none.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { LockageError } from '../../pipelines/errors.ts';
 import { fullPath, homeFolder } from '../system/this-user.ts';
 
@@ -33,12 +33,12 @@ export class Trust {
     return this.#files.unread;
   }
 
-  /** Has it believe the system's authorities, too. Returns whether that is new. */
-  async widen(): Promise<boolean> {
-    if (this.#system !== undefined) return false;
+  /** Has it believe the system's authorities, too: Node's, where the system has none. */
+  async widen(): Promise<void> {
+    if (this.#system !== undefined) return;
     const [bundle, extra] = await Promise.all([systemBundle(), readText(process.env['NODE_EXTRA_CA_CERTS'])]);
-    this.#system = [bundle, extra].filter((text) => text !== undefined);
-    return bundle !== undefined;
+    // Authorities that are named take the place of Node's.
+    this.#system ??= [bundle ?? rootCertificates.join('\n'), extra].filter((text) => text !== undefined);
   }
 
   /** Returns what a server is asked with; undefined where Node's own will do. Throws LockageError for files that are no certificates. */

@@ -70,7 +70,7 @@ function isWithin(network: string, host: string): boolean {
 
 /** Returns whether a name or address, without brackets, is this computer's own. */
 export function isLoopback(host: string): boolean {
-  return isWithin('127.0.0.0/8', host) || isWithin('::1/128', host);
+  return ['127.0.0.0/8', '::1/128', '::ffff:127.0.0.0/104'].some((network) => isWithin(network, host));
 }
 
 function hostOf({ hostname }: URL): string {
@@ -80,10 +80,18 @@ function hostOf({ hostname }: URL): string {
     .replace(/\.$/, '');
 }
 
-const agents = new Map<string, Agent>();
+type Agents = Map<string, Agent>;
 
-/** Returns the agent that asks a proxy. What it needs is loaded only here: most computers have no proxy. */
-export async function proxyAgent({ url }: WebProxy, protocol: string): Promise<Agent> {
+const common: Agents = new Map();
+const apart = new WeakMap<object, Agents>();
+
+/**
+ * Returns the agent that asks a proxy. What it needs is loaded only here: most computers have no proxy. Its connections are used
+ * again only by requests of the same `trust`: certificates that are believed, and shown.
+ */
+export async function proxyAgent({ url }: WebProxy, protocol: string, trust?: object): Promise<Agent> {
+  const agents = trust ? (apart.get(trust) ?? new Map<string, Agent>()) : common;
+  if (trust) apart.set(trust, agents);
   const key = `${protocol} ${url.href}`;
   const known = agents.get(key);
   if (known) return known;

@@ -27,6 +27,8 @@ export interface KeptRecord {
   readonly copy?: RecordCopy;
   /** why it has no copy, or none that can be read */
   readonly noCopy?: string;
+  /** it may have a copy, which could not be read */
+  readonly unread?: true;
   /** name of each container of a release, running or resting → hash of its specification */
   readonly containers: ReadonlyMap<string, string>;
 }

@@ -124,6 +124,7 @@ export interface PerformOptions {
 /** Returns the error that says what is true: a step that refuses to go on knows nothing of those before it. */
 function honestError(error: unknown, progress: Progress, interrupted: boolean): unknown {
   if (interrupted && !(error instanceof LockageError)) return interruptedError(error, progress);
+  if (isOfSystem(error) && progress !== 'nothing') return systemError(error, progress);
   if (!isRefusal(error) || progress === 'nothing') return error;
   // Who is locked out may try again later, whatever was made beside what serves.
   if (error instanceof LockedError && progress !== 'changed') return error;
@@ -136,6 +137,17 @@ function honestError(error: unknown, progress: Progress, interrupted: boolean): 
 }
 
 const lookAtStatus = 'Run `lockage status` to see what runs where, then the same command again.';
+
+/** Returns whether the system of this computer refused something, such as to write to a full disk. */
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof LockageError) && 'syscall' in error;
+}
+
+function systemError(cause: Error, progress: Progress): LockageError {
+  return progress === 'prepared'
+    ? new RolledBackError(cause.message, { cause })
+    : new BrokenError(cause.message, { hint: lookAtStatus, cause });
+}
 
 /**
  * Makes the error of an operation that was stopped. What a step throws that was stopped in the middle says nothing of

@@ -1,41 +1,68 @@
 import { LockageError } from '../errors.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
+import { environmentNames } from '../model/names.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
 import type { Ledger } from '../model/revision.ts';
-import type { Target } from '../model/target.ts';
+import { toRecord } from '../model/target-record.ts';
+import { edgeHosts, type Target } from '../model/target.ts';
 
 /** Returns the hosts on which this record has nothing, and where an environment of that name was recorded: somebody else's, maybe. */
 export function unknownHosts(
   { containers }: Pick<EnvironmentRecord, 'containers'>,
   reports: readonly Pick<HostReport, 'host' | 'fence'>[],
 ): readonly Target[] {
-  const known = new Set(containers.map(({ host }) => host.name));
-  return reports.flatMap(({ host, fence }) => ((fence?.recorded ?? 0) > 0 && !known.has(host.name) ? [host] : []));
+  const known = new Set(containers.flatMap(({ host }) => [host, ...edgeHosts(host)].map(placeOf)));
+  return reports.flatMap(({ host, fence }) => ((fence?.recorded ?? 0) > 0 && !known.has(placeOf(host)) ? [host] : []));
+}
+
+/** A name alone may have been given to another machine. */
+function placeOf(target: Target): string {
+  return `${target.name} ${toRecord(target).url}`;
+}
+
+interface Place {
+  readonly app: string;
+  readonly environment: string;
 }
 
 /**
  * Refuses hosts that keep the record of another project, with the same names of application and environment: labels do not tell
  * the two apart, and what serves for one would be removed for the other. A host that was this one's own keeps a part of its
- * history. Throws LockageError.
+ * history; one whose record cannot be read may be anybody's. Throws LockageError.
  */
 export function refuseStrangers(
-  { app, environment }: { readonly app: string; readonly environment: string },
+  { app, environment }: Place,
   { ledger }: Pick<EnvironmentRecord, 'ledger'>,
   kept: readonly KeptRecord[],
 ): void {
   const others = kept.flatMap(({ host, copy }) =>
     copy && !isPartOf(copy.record.ledger, ledger) ? [{ host, copy }] : [],
   );
-  if (others.length === 0) return;
-  const hosts = others.map(({ host }) => host.name).join(', ');
-  throw new LockageError(`on ${hosts}, ${environment} of ${app} is another project’s`, {
+  if (others.length === 0) return refuseUnread({ app, environment }, kept);
+  throw new LockageError(`on ${namesOf(others)}, ${environment} of ${app} is another project’s`, {
     details: others.map(({ host, copy }) => `${host.name}: ${whatOf(copy.record.ledger)}`),
     hint:
       `Name \`app\` or the environment otherwise, or take the host out of ${environment}. Nothing of theirs was touched. If nobody ` +
       `needs it any more, remove it on that host: \`docker rm -f $(docker ps -aq --filter label=lockage.app=${app} --filter ` +
       `label=lockage.environment=${environment})\`.`,
   });
+}
+
+function refuseUnread(place: Place, kept: readonly KeptRecord[]): void {
+  const unread = kept.filter((each) => each.error !== undefined || each.unread);
+  if (unread.length === 0) return;
+  const { app, environment } = place;
+  throw new LockageError(`whose ${environment} of ${app} is on ${namesOf(unread)} cannot be told`, {
+    details: unread.map(({ host, error, noCopy }) => `${host.name}: ${error ?? noCopy ?? 'its copy cannot be read'}`),
+    hint:
+      `The copy of the record there would say so, and nothing was touched. Where no edge proxy runs, start it on that host: ` +
+      `\`docker start ${environmentNames(app, environment).edge}\`. Or take the host out of ${environment}.`,
+  });
+}
+
+function namesOf(kept: readonly Pick<KeptRecord, 'host'>[]): string {
+  return kept.map(({ host }) => host.name).join(', ');
 }
 
 /** Returns whether a ledger is what the other one was some time ago: revisions of the same number are the same ones. */

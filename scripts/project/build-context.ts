@@ -16,6 +16,7 @@ import { withTemporaryFolder } from '../tools/temporary-folder.ts';
 import { commitFiles } from './commit-files.ts';
 import { isOpen, type FileSource, type Wanted } from './file-source.ts';
 import { filesWithoutGit, folderFiles } from './folder-files.ts';
+import { builtAmong, refusePointers } from './lfs.ts';
 
 /** The source that an image is to be built from. */
 export interface ContextRequest {
@@ -43,9 +44,11 @@ export function withBuildContext<T>(request: ContextRequest, work: (context: Bui
     await mkdir(into);
     const { files, folder } = await filesOf(request, into, scratch);
     const paths = await locate(files, folder, request);
-    await files.unpack(wantedFor(paths));
+    const pointers = await files.unpack(wantedFor(paths));
     await openFolders(into);
-    return work(await unpacked(into, paths, request));
+    const made = await unpacked(into, paths, request);
+    refusePointers(await builtAmong(pointers, into, made));
+    return work(made);
   });
 }
 

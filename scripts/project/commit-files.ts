@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import { fromGit, git, type Repository } from '../tools/git.ts';
+import { fromGit, git, type GitPath, type Repository } from '../tools/git.ts';
 import {
   bytesOf,
   everything,
@@ -15,7 +15,7 @@ import {
   type IndexEntry,
   type Wanted,
 } from './file-source.ts';
-import { refusePointers } from './lfs.ts';
+import { pointersAmong } from './lfs.ts';
 
 const programMode = '100755';
 
@@ -65,8 +65,8 @@ export async function commitFiles(place: Place, commit: string): Promise<FileSou
       const paths = files.map(({ path }) => path);
       await run(['checkout-index', '-z', '--stdin'], paths.map((path) => `${path}\0`).join(''));
       await Promise.all(files.map((entry) => settle(into, entry)));
-      await refusePointers({ into, paths, run, cached: true });
-      await unpackModules(place, entries, wanted);
+      const pointers = await pointersAmong({ into, paths, run, cached: true });
+      return [...pointers, ...(await unpackModules(place, entries, wanted))];
     },
   };
 }
@@ -83,13 +83,20 @@ async function settle(into: string, { mode, path }: IndexEntry): Promise<void> {
   if (found.isFile() && (found.mode & 0o7777) !== wanted) await chmod(file, wanted);
 }
 
-async function unpackModules(place: Place, entries: readonly IndexEntry[], wanted: Wanted): Promise<void> {
+async function unpackModules(
+  place: Place,
+  entries: readonly IndexEntry[],
+  wanted: Wanted,
+): Promise<readonly GitPath[]> {
+  const pointers: GitPath[] = [];
   for (const entry of entries) {
     if (entry.mode !== moduleMode || !wanted.module(entry.path)) continue;
     const repository = await moduleAt(join(place.repository.top, fromGit(entry.path)), entry);
     const into = join(place.into, fromGit(entry.path));
     await mkdir(dirname(into), { recursive: true });
     await mkdir(into);
-    await (await commitFiles({ ...place, repository, into }, entry.id)).unpack(everything);
+    const below = await (await commitFiles({ ...place, repository, into }, entry.id)).unpack(everything);
+    pointers.push(...below.map((path) => `${entry.path}/${path}`));
   }
+  return pointers;
 }

@@ -9,8 +9,11 @@ export type Special = { readonly link: GitPath } | 'module';
 export interface FileSource {
   /** Returns what is special at a path; undefined for a file, a folder or nothing. Links in the path are not followed. */
   at(path: GitPath): Promise<Special | undefined>;
-  /** Writes the files that are wanted to where the source was told, each below its path. Throws LockageError. */
-  unpack(wanted: Wanted): Promise<void>;
+  /**
+   * Writes the files that are wanted to where the source was told, each below its path. Returns those of which only a pointer of
+   * Git LFS is there. Throws LockageError.
+   */
+  unpack(wanted: Wanted): Promise<readonly GitPath[]>;
 }
 
 /** The files that are wanted. */

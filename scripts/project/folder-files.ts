@@ -16,7 +16,7 @@ import {
   type IndexEntry,
   type Wanted,
 } from './file-source.ts';
-import { refusePointers } from './lfs.ts';
+import { pointersAmong } from './lfs.ts';
 import { plainFiles } from './plain-files.ts';
 
 interface Place {
@@ -42,9 +42,13 @@ export async function folderFiles(place: Place): Promise<FileSource> {
   const source = sourceOf(place, files, modules);
   const check = (wanted: Wanted) => {
     const paths = [...files].filter((path) => !path.endsWith('/') && wanted.file(path));
-    return refusePointers({ into: place.into, paths, run, cached: false });
+    return pointersAmong({ into: place.into, paths, run, cached: false });
   };
-  return { ...source, unpack: (wanted) => source.unpack(wanted).then(() => check(wanted)) };
+  const unpack = async (wanted: Wanted) => {
+    const below = await source.unpack(wanted);
+    return [...(await check(wanted)), ...below];
+  };
+  return { ...source, unpack };
 }
 
 /** Returns the same of a folder that is in no repository, on a computer without git. Throws LockageError. */
@@ -68,34 +72,38 @@ function sourceOf(place: Place, files: ReadonlySet<GitPath>, modules: ReadonlyMa
     },
     unpack: async (wanted) => {
       const isFolder = folderCheck(top);
+      const pointers: GitPath[] = [];
       for (const path of files) {
         signal?.throwIfAborted();
         // Git does not look into a repository that is no submodule: it names its folder, with a slash.
-        if (path.endsWith('/')) await copyNested(place, path.slice(0, -1), wanted);
+        if (path.endsWith('/')) pointers.push(...(await copyNested(place, path.slice(0, -1), wanted)));
         else if (wanted.file(path) && (await isFolder(posix.dirname(path)))) await copyFileOf(place, path);
       }
       for (const entry of modules.values()) {
         // One that was deleted is as absent as a file is.
-        if (wanted.module(entry.path) && (await isFolder(entry.path))) await copyModule(place, entry);
+        if (wanted.module(entry.path) && (await isFolder(entry.path)))
+          pointers.push(...(await copyModule(place, entry)));
       }
+      return pointers;
     },
   };
 }
 
-async function copyNested(place: Place, path: GitPath, wanted: Wanted): Promise<void> {
+async function copyNested(place: Place, path: GitPath, wanted: Wanted): Promise<readonly GitPath[]> {
   const repository = wanted.module(path) ? await repositoryIn(join(place.repository.top, fromGit(path))) : undefined;
-  if (repository) await copyAll(place, path, repository);
+  return repository ? copyAll(place, path, repository) : [];
 }
 
-async function copyModule(place: Place, entry: IndexEntry): Promise<void> {
+async function copyModule(place: Place, entry: IndexEntry): Promise<readonly GitPath[]> {
   const folder = join(place.repository.top, fromGit(entry.path));
-  await copyAll(place, entry.path, (await repositoryIn(folder)) ?? (await moduleAt(folder, entry)));
+  return copyAll(place, entry.path, (await repositoryIn(folder)) ?? (await moduleAt(folder, entry)));
 }
 
-async function copyAll(place: Place, path: GitPath, repository: Repository): Promise<void> {
+async function copyAll(place: Place, path: GitPath, repository: Repository): Promise<readonly GitPath[]> {
   const into = join(place.into, fromGit(path));
   await mkdir(into, { recursive: true });
-  await (await folderFiles({ ...place, repository, into })).unpack(everything);
+  const pointers = await (await folderFiles({ ...place, repository, into })).unpack(everything);
+  return pointers.map((pointer) => `${path}/${pointer}`);
 }
 
 /**

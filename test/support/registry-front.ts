@@ -82,6 +82,12 @@ function passOn(registry: string, { asked, said, changes, isSecure }: Passing): 
   asked.pipe(passed);
 }
 
+interface ProxyOptions {
+  readonly login?: string;
+  readonly status?: number;
+  readonly tunnelsTo?: string;
+}
+
 /** A web proxy, as companies have one. */
 export class WebProxy {
   /** what it was asked for: `CONNECT host:port`, `GET http://host/path` */
@@ -93,8 +99,8 @@ export class WebProxy {
     this.#server = server;
   }
 
-  /** Starts one that demands a login, or refuses all with a status. */
-  static async start({ login, status }: { readonly login?: string; readonly status?: number } = {}): Promise<WebProxy> {
+  /** Starts one that demands a login, or refuses all with a status; `tunnelsTo`: the host of all tunnels, whatever is asked for. */
+  static async start({ login, status, tunnelsTo }: ProxyOptions = {}): Promise<WebProxy> {
     const server = createServer();
     const proxy = new WebProxy(server);
     const wanted = login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`;
@@ -117,7 +123,7 @@ export class WebProxy {
       const refused = refusal(asked);
       if (refused !== undefined) return void socket.end(`HTTP/1.1 ${refused} No\r\nContent-Length: 0\r\n\r\n`);
       const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(asked.url ?? '') ?? [];
-      const to = proxy.#keep(connect(Number(port), host));
+      const to = proxy.#keep(connect(Number(port), tunnelsTo ?? host));
       to.on('connect', () => {
         socket.write('HTTP/1.1 200 OK\r\n\r\n');
         to.pipe(socket).pipe(to);

@@ -1,22 +1,31 @@
 import type { SshAddress, SshConfig } from '../../../pipelines/model/endpoint.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 import { knownHostsName, type SshTarget } from '../address.ts';
+import { isSince, type SshVersion } from './version.ts';
 
 /** Seconds after which an unresponsive machine is given up on. */
 const connectTimeout = 10;
+
+/** A host with files by paths that ssh can be given, and the ssh that is given them. */
+export interface SshCall {
+  readonly host: SshHost;
+  readonly knownHosts: string;
+  /** counts where an ssh_config is read; absent: nobody knows, and it is a late one */
+  readonly version?: SshVersion | undefined;
+}
 
 /**
  * Returns the arguments of ssh up to the destination, strict and without questions. No ssh_config is read, so that every
  * operator connects alike, unless the environment asks for one; and host keys are looked up only where this project wrote
  * them. The identity is used for the machine to jump through too. Paths have to be plain ones.
  */
-export function sshArguments(host: SshHost, knownHosts: string): string[] {
-  const { endpoint } = host;
+export function sshArguments(call: SshCall): string[] {
+  const { endpoint } = call.host;
   const { config } = endpoint;
   return [
-    ...strict({ knownHosts, checking: 'yes', address: endpoint, config }),
-    ...identity(host),
-    ...proxy(host, endpoint.jump, knownHosts),
+    ...strict({ ...call, checking: 'yes', address: endpoint, config }),
+    ...identity(call.host),
+    ...proxy(call, endpoint.jump),
     ...login(endpoint, config),
   ];
 }
@@ -25,10 +34,11 @@ export function sshArguments(host: SshHost, knownHosts: string): string[] {
  * Returns the arguments of an ssh that speaks to a master connection, which needs no more than the name. What an ssh_config has to
  * say about forwards and commands is not for it.
  */
-export function controlArguments(host: SshHost, knownHosts: string): string[] {
-  const { config, ...endpoint } = host.endpoint;
+export function controlArguments(call: SshCall): string[] {
+  const { knownHosts } = call;
+  const { config, ...endpoint } = call.host.endpoint;
   return config === undefined
-    ? sshArguments(host, knownHosts)
+    ? sshArguments(call)
     : [...strict({ knownHosts, checking: 'yes', address: endpoint, config: undefined }), ...login(endpoint, undefined)];
 }
 
@@ -36,32 +46,25 @@ export function controlArguments(host: SshHost, knownHosts: string): string[] {
  * Returns the arguments of an ssh that only writes the host key of one type to `noteFile`, an empty file of its own,
  * and offers no key to log in with. The machine to jump through is checked strictly.
  */
-export function keyReadingArguments(
-  host: SshHost,
-  target: SshTarget,
-  knownHosts: string,
-  noteFile: string,
-  algorithms: string,
-): string[] {
-  const { config } = host.endpoint;
+export function keyReadingArguments(call: SshCall, target: SshTarget, noteFile: string, algorithms: string): string[] {
+  const { config } = call.host.endpoint;
   return [
-    ...strict({ knownHosts: noteFile, checking: 'accept-new', address: target, config }),
+    ...strict({ ...call, knownHosts: noteFile, checking: 'accept-new', address: target, config }),
     ...['-o', 'PreferredAuthentications=none', '-o', `HostKeyAlgorithms=${algorithms}`],
-    ...proxy(host, target.jump, knownHosts),
+    ...proxy(call, target.jump),
     '-T',
     ...login(target, config),
     'true',
   ];
 }
 
-interface Strictness {
-  readonly knownHosts: string;
+interface Strictness extends Pick<SshCall, 'knownHosts' | 'version'> {
   readonly checking: 'yes' | 'accept-new';
   readonly address: SshAddress;
   readonly config: SshConfig | undefined;
 }
 
-function strict({ knownHosts, checking, address, config }: Strictness): string[] {
+function strict({ knownHosts, version, checking, address, config }: Strictness): string[] {
   const options = [
     'BatchMode=yes',
     `StrictHostKeyChecking=${checking}`,
@@ -75,7 +78,7 @@ function strict({ knownHosts, checking, address, config }: Strictness): string[]
     `ConnectTimeout=${connectTimeout}`,
     'ServerAliveInterval=5',
     'ServerAliveCountMax=3',
-    ...(config === undefined ? [] : overConfig(address)),
+    ...(config === undefined ? [] : overConfig(address, version)),
   ];
   const read = config === undefined ? ['-F', 'none'] : config === true ? [] : ['-F', config];
   return [...read, ...options.flatMap((option) => ['-o', option])];
@@ -85,12 +88,12 @@ function strict({ knownHosts, checking, address, config }: Strictness): string[]
  * What an ssh_config does not decide: whose host key is accepted, and what is run and forwarded. An alias has its key under the name
  * that the project calls it, wherever it leads.
  */
-function overConfig(address: SshAddress): string[] {
+function overConfig(address: SshAddress, version: SshVersion | undefined): string[] {
   return [
-    // Older programs do not know these, and have nothing like them.
-    'IgnoreUnknown=KnownHostsCommand,SessionType',
-    'KnownHostsCommand=none',
-    'SessionType=default',
+    // Older programs know no such thing, and take no option that they do not know. IgnoreUnknown would have them take it, and
+    // would hide the one in the ssh_config.
+    ...(isSince(version, [8, 5]) ? ['KnownHostsCommand=none'] : []),
+    ...(isSince(version, [8, 7]) ? ['SessionType=default'] : []),
     `HostKeyAlias=${knownHostsName(address)}`,
     'VerifyHostKeyDNS=no',
     'NoHostAuthenticationForLocalhost=no',
@@ -111,10 +114,11 @@ function identity({ endpoint: { identity: file } }: SshHost): string[] {
   return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${file.replaceAll('%', '%%')}"`];
 }
 
-function proxy(host: SshHost, jump: SshAddress | undefined, knownHosts: string): string[] {
+function proxy(call: SshCall, jump: SshAddress | undefined): string[] {
   if (!jump) return [];
+  const { host } = call;
   const { config } = host.endpoint;
-  const through = strict({ knownHosts, checking: 'yes', address: jump, config });
+  const through = strict({ ...call, checking: 'yes', address: jump, config });
   // ssh gives this line to a shell, and reads % as the start of a token
   const words = ['ssh', ...through, ...identity(host), '-W', '[%h]:%p', ...login(jump, config)];
   const line = words.map((word) => (word === '[%h]:%p' ? word : shellWord(word).replaceAll('%', '%%'))).join(' ');

@@ -115,13 +115,13 @@ export class HostKeys {
    * one is found, or the wanted one.
    */
   async #readBySsh(host: SshHost, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
-    const folder = await mkdtemp(join(await runtimeFolder(), 'keys-'));
     const plain = await plainFiles(host, this.file);
+    const folder = await mkdtemp(join(await runtimeFolder(), 'keys-'));
     const keys: HostKey[] = [];
     try {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
-        const reading = keyReading(plain.host, target, plain.knownHosts, note, algorithms);
+        const reading = keyReading(plain, target, note, algorithms);
         const called = `ssh to ${host.name}`;
         const { stderr, late } = await retryDropped(() => runSsh(reading, 30_000, { called }));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));

@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 import { keepLink } from '../../system/keep-link.ts';
 import { isPlainPath, runtimeFolder } from '../../system/runtime-folder.ts';
+import type { SshCall } from './arguments.ts';
+import { sshVersion } from './version.ts';
 
 /**
  * Returns a path by which ssh can be given a file. It reads quotes, `$`, `%` and backslashes in the values of its options, each
@@ -17,16 +19,14 @@ async function plainPath(file: string): Promise<string> {
   return link;
 }
 
-/** Returns a host with files, and a file of host keys, by paths that ssh can be given. */
-export async function plainFiles(
-  host: SshHost,
-  knownHosts: string,
-): Promise<{ readonly host: SshHost; readonly knownHosts: string }> {
+/** Returns a host with files, and a file of host keys, by paths that ssh can be given. Throws LockageError. */
+export async function plainFiles(host: SshHost, knownHosts: string): Promise<SshCall> {
   const { identity, config } = host.endpoint;
   const endpoint = {
     ...host.endpoint,
     ...(identity === undefined ? {} : { identity: await plainPath(identity) }),
     ...(typeof config === 'string' ? { config: await plainPath(config) } : {}),
   };
-  return { host: { ...host, endpoint }, knownHosts: await plainPath(knownHosts) };
+  const version = config === undefined ? undefined : await sshVersion();
+  return { host: { ...host, endpoint }, knownHosts: await plainPath(knownHosts), version };
 }

@@ -10,7 +10,7 @@ import type { Ended } from '../../system/process.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { userHostPort } from '../address.ts';
 import { Engine } from '../api/client.ts';
-import { controlArguments, shellWord, sshArguments } from './arguments.ts';
+import { controlArguments, shellWord, sshArguments, type SshCall } from './arguments.ts';
 import { sshFailure } from './errors.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
 import { plainFiles } from './plain-path.ts';
@@ -38,7 +38,7 @@ export class SshLink {
   readonly #host: SshHost;
   readonly #keys: HostKeys;
   /** the host, and the file of host keys, by paths that ssh can be given */
-  #plain: { readonly host: SshHost; readonly knownHosts: string } | undefined;
+  #plain: SshCall | undefined;
 
   constructor(host: SshHost, keys: HostKeys) {
     this.#host = host;
@@ -203,11 +203,15 @@ export class SshLink {
   }
 
   #arguments(): string[] {
-    return sshArguments(this.#plain?.host ?? this.#host, this.#plain?.knownHosts ?? this.#keys.file);
+    return sshArguments(this.#call());
   }
 
   #controlArguments(): string[] {
-    return controlArguments(this.#plain?.host ?? this.#host, this.#plain?.knownHosts ?? this.#keys.file);
+    return controlArguments(this.#call());
+  }
+
+  #call(): SshCall {
+    return this.#plain ?? { host: this.#host, knownHosts: this.#keys.file };
   }
 
   async #checkFiles(): Promise<void> {

@@ -42,6 +42,8 @@ const engines: Readonly<Record<string, object>> = {
     Plugins: { Authorization: ['opa-docker-authz:0.8'] },
   },
   withTinyPools: { CpuCfsQuota: true, DefaultAddressPools: [{ Base: '172.80.0.0/24', Size: 24 }] },
+  withOddPools: { CpuCfsQuota: true, DefaultAddressPools: [{ Base: '172.80.0.0/24', Size: 24 }, { Size: '24' }] },
+  withPoolsOfNoUse: { CpuCfsQuota: true, DefaultAddressPools: [null, { Base: 7, Size: 24 }] },
   withoutLogs: { CpuCfsQuota: true, LoggingDriver: 'none' },
   silent: {},
 };
@@ -87,6 +89,8 @@ describe('an engine', () => {
     ['raspberryPi', [], ['its kernel does not keep limits.memory: a container may take all there is']],
     ['withAuthorization', [], ['opa-docker-authz:0.8 may refuse what its Docker Engine is asked for']],
     ['withTinyPools', ['all address pools of its Docker Engine are used, by 1 networks'], []],
+    ['withOddPools', [], []],
+    ['withPoolsOfNoUse', [], []],
     ['withoutLogs', [], ['its Docker Engine keeps no logs, and worker has its driver: `lockage logs` shows nothing']],
     ['silent', [], []],
   ])('as %s is refused or noted for what it cannot do', (name, refused, noted) => {

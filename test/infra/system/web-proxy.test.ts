@@ -16,6 +16,8 @@ test.each<readonly [string, Readonly<Record<string, string>>, string | undefined
   ['http://localhost:5000', { HTTP_PROXY: proxy }, undefined],
   ['http://127.0.0.9:5000', { HTTP_PROXY: proxy }, undefined],
   ['http://[::1]:5000', { HTTP_PROXY: proxy }, undefined],
+  ['http://[::ffff:127.0.0.1]:5000', { HTTP_PROXY: proxy }, undefined],
+  ['http://[::ffff:10.0.0.1]:5000', { HTTP_PROXY: proxy }, 'proxy.example.com:3128'],
   ['http://r.localhost:5000', { HTTP_PROXY: proxy }, undefined],
 ])('%s with %j is asked through %s', (url, variables, expected) => {
   expect(asked(url, variables)).toBe(expected);

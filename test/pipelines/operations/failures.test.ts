@@ -35,6 +35,7 @@ const unable = new BrokenError('Pulumi could not change prod');
 const silent = new LockageError('prod-2 does not answer');
 const partly = new PartialError('the routes did not switch on 1 of 2 hosts', { details: ['prod-2: no answer'] });
 const locked = new LockedError('prod is being changed by ben@lap');
+const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
 const sealed = new NotStartedError('the passphrase does not open the state of prod');
 
 /** The last revisions, as `2 1.0.0 succeeded`. */
@@ -63,6 +64,24 @@ describe('an error is honest', () => {
       RolledBackError,
       everywhere('2.0.0'),
       '3 3.0.0 failed',
+    ],
+    [
+      'a full disk of the operator after the switch is rolled back',
+      promote,
+      'stacks.deploy switched',
+      full,
+      RolledBackError,
+      everywhere('2.0.0'),
+      '3 3.0.0 failed',
+    ],
+    [
+      'a full disk of the operator in a rollback says that more may be changed',
+      rollback,
+      'stacks.deploy',
+      full,
+      BrokenError,
+      everywhere('1.0.0'),
+      '2 2.0.0 succeeded',
     ],
     [
       'what fails after the record is done',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { KeptRecord } from '../../../pipelines/model/record-copy.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { refuseStrangers, unknownHosts } from '../../../pipelines/policy/strangers.ts';
-import { host, record, refusal, revision, spec } from '../model/values.ts';
+import { host, hostWith, record, refusal, revision, spec } from '../model/values.ts';
 
 const at = (number: number, hour = 10) =>
   revision(number, `1.${number}.0`, { startedAt: `2026-01-${String(number).padStart(2, '0')}T${hour}:00:00.000Z` });
@@ -24,7 +24,7 @@ describe('a host that keeps a record', () => {
     ['of which the beginning is forgotten here', history(1, 5), history(4, 8)],
     ['of which the end alone is kept there', history(3, 5), history(1, 8)],
     ['without any revision', [], history(1, 5)],
-    ['that cannot be read', undefined, history(1, 5)],
+    ['that it does not have', undefined, history(1, 5)],
   ])('%s is this project’s own, as far as is known', (_case, theirs, own) => {
     expect(refusal(() => refuseStrangers(place, record(own), [kept(theirs)]))).toBe('no refusal');
   });
@@ -48,6 +48,18 @@ describe('a host that keeps a record', () => {
   });
 });
 
+test.each<readonly [string, Partial<KeptRecord>]>([
+  ['no edge proxy of it runs there', { unread: true, noCopy: 'no edge proxy of it runs there' }],
+  ['does not answer within 10 s', { error: 'does not answer within 10 s' }],
+])('a host whose record cannot be read may be anybody’s: %s', (reason, told) => {
+  const silent: KeptRecord = { host: host('prod-9'), containers: new Map(), ...told };
+  const text = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 2)), silent]));
+  expect(text).toMatch(`whose prod of shop is on prod-9 cannot be told | prod-9: ${reason}`);
+  expect(text).toContain('`docker start shop-prod-edge`');
+  const others = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 3, 11)), silent]));
+  expect(others).toMatch(/^on prod-9, prod of shop is another project’s/);
+});
+
 test('only hosts where this record has nothing, and which know a revision, are asked', () => {
   const fence = { revision: 2, operation: 'x', recorded: 2 };
   const known = record([at(1)], [{ host: host('prod-1'), spec: spec('web') }]);
@@ -58,4 +70,20 @@ test('only hosts where this record has nothing, and which know a revision, are a
     { host: host('prod-4'), fence: { ...fence, recorded: 0 } },
   ];
   expect(unknownHosts(known, reports).map(({ name }) => name)).toEqual(['prod-2']);
+});
+
+test('a host that got the name of another machine is asked', () => {
+  const fence = { revision: 2, operation: 'x', recorded: 2 };
+  const known = record([at(1)], [{ host: hostWith('prod-1', { url: 'ssh://deploy@10.0.0.1' }), spec: spec('web') }]);
+  const asked = (url: string) => unknownHosts(known, [{ host: hostWith('prod-1', { url }), fence }]);
+  expect(asked('ssh://deploy@10.0.0.1')).toEqual([]);
+  expect(asked('ssh://deploy@10.0.0.2').map(({ name }) => name)).toEqual(['prod-1']);
+});
+
+test('managers of a swarm that runs what is recorded are known, and a new one is asked', () => {
+  const fence = { revision: 2, operation: 'x', recorded: 2 };
+  const swarm = { kind: 'swarm', name: 'swarm', managers: [host('m-1'), host('m-2')] } as const;
+  const known = record([at(1)], [{ host: swarm, spec: spec('web') }]);
+  const reports = [swarm, host('m-1'), host('m-2'), host('m-3')].map((each) => ({ host: each, fence }));
+  expect(unknownHosts(known, reports).map(({ name }) => name)).toEqual(['m-3']);
 });

@@ -156,7 +156,8 @@ describe('a commit is the same for everybody who builds it', () => {
 describe('Git LFS', () => {
   const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12\n`;
   const kept = { '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n', Dockerfile: 'FROM x' };
-  const hint = 'Install git-lfs, run `git lfs install` and `git lfs pull`, then release again.';
+  const hint =
+    'Install git-lfs, run `git lfs install` and `git lfs pull`, then release again; or leave them out by .dockerignore.';
   const message = 'Git LFS keeps files of the build, and their contents are not here';
 
   test.each([
@@ -185,7 +186,46 @@ describe('Git LFS', () => {
     commit(library);
     await write({ Dockerfile: 'FROM x' });
     git('-C', repo, 'submodule', '--quiet', 'add', library, 'lib');
-    expect(await refused(see(repo, { commit: commit() }))).toEqual({ message, details: ['a.bin'], hint });
+    expect(await refused(see(repo, { commit: commit() }))).toEqual({ message, details: ['lib/a.bin'], hint });
+  });
+
+  test.each([
+    ['by .dockerignore', { '.dockerignore': 'art\n*.bin\n' }],
+    [
+      'by both lists, where the Dockerfile has its own',
+      { '.dockerignore': '**', 'Dockerfile.dockerignore': 'art\n*.bin' },
+    ],
+  ])('is nobody’s business in files that a build leaves out %s', async (_case, lists) => {
+    await write({ ...kept, ...lists, 'a.bin': pointer, 'art/deep/b.bin': pointer });
+    const made = commit();
+    for (const source of [{ commit: made }, 'folder'] as const) expect(await see(repo, source)).toContain('755 art/');
+  });
+
+  test.each([
+    ['one list alone', { '.dockerignore': '*.bin', 'Dockerfile.dockerignore': 'x' }, 'a.bin'],
+    ['a list that takes it back', { '.dockerignore': '*\n!a.*\n' }, 'a.bin'],
+    ['a list of other files', { '.dockerignore': 'x\n' }, 'a.bin'],
+    [
+      'a list that is a pointer itself',
+      { '.dockerignore': `${pointer}*`, '.gitattributes': '* filter=lfs' },
+      '.dockerignore',
+    ],
+  ])('is refused where it is left out by %s', async (_case, lists, file) => {
+    await write({ ...kept, 'a.bin': pointer, ...lists });
+    const made = commit();
+    for (const source of [{ commit: made }, 'folder'] as const)
+      expect((await refused(see(repo, source))).details).toEqual([file]);
+  });
+
+  test('in a submodule that a build leaves out is nobody’s business', async () => {
+    const library = join(base, 'library');
+    git('init', '--quiet', library);
+    await write({ ...kept, 'a.bin': pointer }, library);
+    commit(library);
+    await write({ Dockerfile: 'FROM x', '.dockerignore': 'lib\n' });
+    git('-C', repo, 'submodule', '--quiet', 'add', library, 'lib');
+    const made = commit();
+    for (const source of [{ commit: made }, 'folder'] as const) expect(await see(repo, source)).toContain('755 lib/');
   });
 
   test('whose filter writes the contents is built', async () => {

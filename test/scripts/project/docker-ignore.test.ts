@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { leavesOut } from '../../../scripts/project/docker-ignore.ts';
+
+test.each<readonly [string, string, boolean]>([
+  ['', 'a', false],
+  ['a', 'a', true],
+  ['a', 'b/a', false],
+  ['a', 'a/b/c', true],
+  ['/a/', 'a/b', true],
+  ['./a/../b', 'b/x', true],
+  ['*.bin', 'a.bin', true],
+  ['*.bin', 'x/a.bin', false],
+  ['*.bin', 'aXbin', false],
+  ['*/*.bin', 'x/a.bin', true],
+  ['**/*.bin', 'x/y/a.bin', true],
+  ['**/*.bin', 'a.bin', true],
+  ['x/**', 'x/y/z', true],
+  ['x/**', 'x', false],
+  ['**', 'a/b', true],
+  ['x/**/z', 'x/z', true],
+  ['x/**/z', 'x/y/w/z', true],
+  ['a?c', 'abc', true],
+  ['a?c', 'a/c', false],
+  ['größe', 'größe/x', true],
+  ['# a\n a ', 'a', true],
+  ['#a', '#a', false],
+  ['\uFEFFa\r\nb\r\n', 'a', true],
+  ['.', 'a', false],
+  ['*\n!a', 'a', false],
+  ['*\n!a', 'b', true],
+  ['x\n!x/keep', 'x/keep', false],
+  ['x\n!x/keep', 'x/other', true],
+  ['!a\n*', 'a', true],
+  ['*\n! a', 'a', false],
+  ['[ab]', 'a', false],
+  ['*\n![ab]', 'c', false],
+  ['a\\b', 'ab', false],
+  ['a+', 'aa', false],
+  ['!', 'a', false],
+])('with %j, %s is left out: %s', (text, path, isOut) => {
+  expect(leavesOut(text)(path)).toBe(isOut);
+});
