@@ -64,6 +64,14 @@ const careless = [
   ...['hba_file=/lockage/hba.conf', 'logging_collector=off', 'max_logical_replication_workers=0'],
 ];
 
+/** Whatever an accessory's settings are, its log says nothing of a statement with a password. */
+const unlogged = [
+  ...['log_statement=none', 'log_min_duration_statement=-1', 'log_min_duration_sample=-1'],
+  ...['log_transaction_sample_rate=0', 'log_min_error_statement=panic'],
+]
+  .map((setting) => `SET ${setting};`)
+  .join(' ');
+
 const kinds: Readonly<Record<DatabaseKind, Kind>> = {
   postgres: {
     port: 5432,
@@ -93,7 +101,7 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
         `WHERE rolcanlogin AND rolpassword IS NOT NULL AND rolname <> '${user.replaceAll("'", "''")}';\n`,
     },
     forkInput: (password, { user }) =>
-      `ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
+      `${unlogged} ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
     ready: /^lockage: ready$/,
   },
   mariadb: {
