@@ -9,6 +9,7 @@ import type { ContainerBody, Engine } from '../docker/api/client.ts';
 import { createBody } from '../workloads/container/create-request.ts';
 import { lastLogLines } from '../workloads/last-lines.ts';
 import { databaseParts, owned, removeOwned } from './owner.ts';
+import { reusableSize } from './reusable-size.ts';
 
 /** What is baked, by names that the engine knows. */
 export interface BakePlan {
@@ -78,7 +79,8 @@ export async function bake(
       await oven.seed(plan.seed);
       report('seeded');
     }
-    const { user, size } = await oven.data();
+    const user = await oven.owner();
+    const size = await oven.reusableSize();
     await oven.stop();
     const labels = {
       [bakedLabels.fingerprint]: plan.fingerprint,
@@ -161,17 +163,22 @@ class Oven {
     });
   }
 
-  /** Returns whose the data is, as `uid:gid`, and its KiB; no size where some of it lies elsewhere, as tablespaces do. */
-  async data(): Promise<{ readonly user: string; readonly size?: string }> {
-    const asked = ['sh', '-c', 'stat -c %u:%g "$0" && du -sk "$0" && find "$0" -type l', dataFolder];
+  /** Returns whose the data is, as `uid:gid`. Throws LockageError where none is there. */
+  async owner(): Promise<string> {
+    const asked = ['stat', '-c', '%u:%g', dataFolder];
     const { code, stdout, stderr } = await this.#engine.exec(this.#name, asked, { signal: this.#signal });
-    const [user = '', used = '', ...links] = stdout.trim().split('\n');
-    const [size = ''] = used.split(/\s/);
-    if (code === 0 && /^\d+:\d+$/.test(user) && /^\d+$/.test(size)) return links.length > 0 ? { user } : { user, size };
+    const user = stdout.trim();
+    if (code === 0 && /^\d+:\d+$/.test(user)) return user;
     throw new WorkloadFailedError(`${this.#engine.host}: ${this.#plan.accessory} has no data in ${dataFolder}`, {
-      details: [stderr.trim() || `stat says ${JSON.stringify(stdout.trim())}`],
+      details: [stderr.trim() || `stat says ${JSON.stringify(user)}`],
       hint: `Leave the place of its data to its image: no ${dataFolder} in \`accessories.${this.#plan.accessory}.command\`.`,
     });
+  }
+
+  /** Returns the KiB of the data where forks of it can serve again. */
+  reusableSize(): Promise<string | undefined> {
+    const { kind, login } = this.#plan;
+    return reusableSize(this.#engine, { name: this.#name, kind, login, env: this.#clientEnv() }, this.#signal);
   }
 
   /** Ends it cleanly, or throws: what a fork would have to recover first is no pristine copy. */

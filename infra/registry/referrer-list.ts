@@ -16,6 +16,8 @@ export const acceptLists = { Accept: `${indexType}, ${manifestType}` };
 
 /** The most pages of one list, each of up to 4 MiB: a list without an end ends. */
 const mostPages = 200;
+/** bytes of all its pages: nothing has as many signatures and bills */
+const mostBytes = 32 * 2 ** 20;
 
 /** What a list says of one thing in it. */
 export interface Descriptor {
@@ -40,6 +42,7 @@ export async function listedReferrers(
   const reference = parseReference(place);
   const base = `referrers/${digest}`;
   const found: Descriptor[] = [];
+  let bytes = 0;
   let path: string | undefined = `${base}?artifactType=${encodeURIComponent(artifactType)}`;
   for (let page = 1; path !== undefined; page += 1) {
     if (page > mostPages)
@@ -47,6 +50,9 @@ export async function listedReferrers(
     const accept = page === 1 ? absent : [];
     const answer: HttpAnswer = await http.request(reference, { method: 'GET', path, headers: acceptLists, accept });
     if (accept.includes(answer.status)) return undefined;
+    bytes += answer.body.length;
+    if (bytes > mostBytes)
+      throw new LockageError(`${place} lists more than ${mostBytes / 2 ** 20} MiB of what refers to an image`);
     const listed = descriptorsIn(place, answer.body);
     found.push(...(isFiltered(answer) ? listed : listed.filter((each) => isOfType(each, artifactType))));
     path = nextPath(place, answer, { name: reference.name, base });
@@ -110,8 +116,18 @@ function nextPath(
   const target = /^\s*<([^>]*)>/.exec(link ?? '')?.[1];
   if (target === undefined) return undefined;
   const { pathname, search } = URL.canParse(target, at.href) ? new URL(target, at) : { pathname: '', search: '' };
-  if (pathname.replace('%3A', ':') === `/v2/${name}/${base}`) return `${base}${search}`;
+  // Behind such a proxy the registry may have a prefix, which it may tell or not.
+  if (decoded(pathname).endsWith(`/v2/${name}/${base}`)) return `${base}${search}`;
   throw new LockageError(`${place} says that a list of what refers to an image goes on elsewhere`, {
     details: [`Link: ${(header('link') ?? '').slice(0, 200)}`],
   });
+}
+
+/** Returns a path without escapes; an empty one where they are malformed. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return '';
+  }
 }

@@ -11,12 +11,12 @@ export const bakedLabels = {
   data: 'lockage.db.data',
   /** `uid:gid` of the data: forks run as it */
   user: 'lockage.db.user',
-  /** KiB of the data; absent where it cannot be copied by itself */
+  /** KiB of the data; absent where a fork of it cannot be made pristine again */
   size: 'lockage.db.size',
 } as const;
 
 /** Raised where the same inputs give another image than before. */
-const recipe = 3;
+const recipe = 4;
 
 /** Everything that a baked image follows from. It is made again only when one of these changes. */
 export interface BakeInputs {

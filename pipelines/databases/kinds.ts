@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { dataFolder, forkFile, keepAndServe, servePostgres } from './fork-scripts.ts';
+import { canRestore, dataFolder, forkFile, keepAndServe, servePostgres } from './fork-scripts.ts';
 
 /** A kind of database whose data can be baked into an image and forked. */
 export type DatabaseKind = 'postgres' | 'mariadb' | 'redis';
@@ -44,8 +44,13 @@ interface Kind {
   client(login: Login): readonly string[];
   /** what a fork runs, in place of the image's entrypoint */
   fork(args: readonly string[], login: Login): readonly string[];
-  /** one fork can serve one pristine copy after another */
-  readonly isReusable: boolean;
+  /** one fork can serve one pristine copy after another; absent: each serves once */
+  readonly reuse?: {
+    /** succeeds in an image that has the programs for it */
+    readonly probe: string;
+    /** what its client is asked for the number of other accounts with passwords: these stay from one copy to the next */
+    otherLogins(login: Login): string;
+  };
   /** what a fork reads from its stdin before it serves, up to an empty line */
   forkInput(password: string, login: Login): string;
   /** a line of its output from which on it can be used */
@@ -58,6 +63,14 @@ const careless = [
   ...['shared_buffers=16MB', 'autovacuum=off', 'jit=off', 'listen_addresses=*', 'unix_socket_directories=/tmp'],
   ...['hba_file=/lockage/hba.conf', 'logging_collector=off', 'max_logical_replication_workers=0'],
 ];
+
+/** Whatever an accessory's settings are, its log says nothing of a statement with a password. */
+const unlogged = [
+  ...['log_statement=none', 'log_min_duration_statement=-1', 'log_min_duration_sample=-1'],
+  ...['log_transaction_sample_rate=0', 'log_min_error_statement=panic'],
+]
+  .map((setting) => `SET ${setting};`)
+  .join(' ');
 
 const kinds: Readonly<Record<DatabaseKind, Kind>> = {
   postgres: {
@@ -81,8 +94,14 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
       ...['/bin/sh', '-c', servePostgres, 'fork', user, ...args],
       ...careless.flatMap((setting) => ['-c', setting]),
     ],
-    isReusable: true,
-    forkInput: (password, { user }) => `ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
+    reuse: {
+      probe: canRestore,
+      otherLogins: ({ user }) =>
+        `\\pset tuples_only\n\\pset format unaligned\nSELECT count(*) FROM pg_authid ` +
+        `WHERE rolcanlogin AND rolpassword IS NOT NULL AND rolname <> '${user.replaceAll("'", "''")}';\n`,
+    },
+    forkInput: (password, { user }) =>
+      `${unlogged} ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
     ready: /^lockage: ready$/,
   },
   mariadb: {
@@ -110,7 +129,6 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
       ...['--innodb-log-file-size=8M', '--innodb-buffer-pool-size=16M', '--innodb-doublewrite=0'],
       ...['--innodb-flush-log-at-trx-commit=0', '--performance-schema=0', '--innodb-buffer-pool-load-at-startup=0'],
     ],
-    isReusable: false,
     forkInput: (password, { user }) => {
       const name = `'${user.replaceAll(/['\\]/g, '\\$&')}'`;
       const given = `IDENTIFIED BY '${password}'`;
@@ -138,7 +156,6 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     probe: () => ['redis-cli', '-e', 'ping'],
     client: () => ['redis-cli', '-e'],
     fork: (args) => ['/bin/sh', '-c', keepAndServe, 'fork', 'redis-server', forkFile, ...args],
-    isReusable: false,
     forkInput: (password) =>
       [
         ...['bind * -::*', 'port 6379', `requirepass ${password}`, `dir ${dataFolder}`, 'dbfilename dump.rdb'],

@@ -9,7 +9,7 @@ import {
   type FoundPackages,
   type InstalledPackage,
 } from '../../pipelines/model/evidence/bill-of-materials.ts';
-import { messageOf } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { findSyft, syftPackages } from './syft.ts';
 import { withTemporaryFolder } from '../tools/temporary-folder.ts';
@@ -49,16 +49,19 @@ export async function imagePackages(
   return packages && { packages, tool: { name: 'lockage' } };
 }
 
-function readBySyft(syft: string, ids: readonly string[], signal: AbortSignal): Promise<FoundPackages | undefined> {
+/** Throws LockageError where syft fails, or the engine cannot write the image out. */
+function readBySyft(syft: string, ids: readonly string[], signal: AbortSignal): Promise<FoundPackages> {
   return withTemporaryFolder('lockage-image-', async (folder) => {
     const archive = join(folder, 'image.tar');
     const env = variablesFor('docker');
+    let said = '';
     for (const id of new Set(ids)) {
       const words = ['docker', 'image', 'save', '--output', archive, id];
-      if ((await run(words, { env, signal, timeout: exportTimeout })).code !== 0) continue;
-      return syftPackages(syft, archive, { folder, signal });
+      const { code, stderr } = await run(words, { env, signal, timeout: exportTimeout });
+      if (code === 0) return syftPackages(syft, archive, { folder, signal });
+      said = stderr.trim();
     }
-    return undefined;
+    throw new LockageError(`the engine does not write it out: ${said}`);
   });
 }
 

@@ -28,7 +28,8 @@ export async function syftPackages(
   const out = join(folder, 'syft.json');
   const words = [syft, 'scan', `docker-archive:${archive}`, '--quiet', '--output', `cyclonedx-json=${out}`];
   // A release must not ask other servers what it has not asked before.
-  const env = { SYFT_CHECK_FOR_APP_UPDATE: 'false' };
+  // What it unpacks goes with the folder, also where it is killed.
+  const env = { SYFT_CHECK_FOR_APP_UPDATE: 'false', TMPDIR: folder };
   await mustRun('read the image with syft', words, { env, cwd: folder, signal, timeout: scanTimeout });
   return packagesInBill(await textOf(out));
 }

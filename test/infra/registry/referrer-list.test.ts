@@ -49,17 +49,36 @@ describe('a list of what refers to an image', () => {
     expect(asked).toEqual([`${base}?artifactType=application%2Fvnd.example`, `${base}?last=1`]);
   });
 
-  test.each(['</v2/team/other/referrers/x>; rel="next"', '</token>; rel=next', '<http://[>; rel="next"'])(
-    'does not go on at %s',
-    async (link) => {
-      const { place } = await serve(() => ({ body: page({ digest: one }), link }));
-      await expect(list(place)).rejects.toThrow('goes on elsewhere');
-    },
-  );
+  test.each([`/registry${base}`, base.replace(':', '%3a'), base.replace(':', '%3A')])('goes on at %s', async (path) => {
+    const link = `<${path}?last=1>; rel="next"`;
+    const { place, asked } = await serve((_, count) =>
+      count === 1 ? { body: page({ digest: one }), link } : { body: page({ digest: two }) },
+    );
+    expect(await digests(place)).toEqual([one, two]);
+    expect(asked[1]).toBe(`${base}?last=1`);
+  });
+
+  test.each([
+    '</v2/team/other/referrers/x>; rel="next"',
+    `</v2/team/other/${base.slice(4)}x>; rel="next"`,
+    '</token>; rel=next',
+    '<http://[>; rel="next"',
+    '</%zz>; rel="next"',
+  ])('does not go on at %s', async (link) => {
+    const { place } = await serve(() => ({ body: page({ digest: one }), link }));
+    await expect(list(place)).rejects.toThrow('goes on elsewhere');
+  });
 
   test('without an end ends', async () => {
     const { place } = await serve((_, count) => ({ body: page(), link: `<${base}?n=${count}>; rel="next"` }));
     await expect(list(place)).rejects.toThrow('more than 200 pages');
+  });
+
+  test('of more than anything has is refused', async () => {
+    const many = page({ digest: one, annotations: { text: 'x'.repeat(3.5 * 2 ** 20) } });
+    const { place, asked } = await serve((_, count) => ({ body: many, link: `<${base}?n=${count}>; rel="next"` }));
+    await expect(list(place)).rejects.toThrow('lists more than 32 MiB');
+    expect(asked).toHaveLength(10);
   });
 
   test('is whole or none: a page that is missing is an error', async () => {
