@@ -20,7 +20,9 @@ export function stopFirstOf({ serving, servingBefore, reports }: Change): StopFi
   const coming = new Set(serving.map(({ spec }) => spec.role));
   const roles = [...new Set(asked.map(({ spec }) => spec.role))].filter((role) => coming.has(role)).sort();
   const isOf = ({ spec }: PlacedContainer) => roles.includes(spec.role);
-  const start = serving.filter((placed) => isOf(placed) && !runs(reports, placed));
+  // What is new starts as well where it runs already, as an operation that was killed leaves it: one that fails is stopped.
+  const isNew = (placed: PlacedContainer) => !runs(reports, placed) || !has(servingBefore, placed);
+  const start = serving.filter((placed) => isOf(placed) && isNew(placed));
   const before = servingBefore.filter((placed) => isOf(placed) && !has(serving, placed));
   return start.length === 0 && before.length === 0 ? undefined : { roles, start, before };
 }

@@ -76,6 +76,19 @@ describe('roles of which two at once are wrong', () => {
     expect(planned(broken(second, 'worker'), '2.0.0').revision.kind).toBe('repair');
   });
 
+  test('are stopped again when they fail, also those that a killed operation had started', () => {
+    const left = killed(second, 'worker');
+    const own = new Set(left.record.containers.map(({ spec }) => spec.name));
+    const reports = left.environment.hosts.map((place) => {
+      const running = new Set([...own].filter((name) => !left.stopped.includes(name)));
+      return { host: place, running, present: own, foreign: new Set<string>(), edge: true, warnings: [] };
+    });
+    const { desired } = planned(left, '3.0.0', { reports });
+    expect(named(desired.stopFirst?.start)).toEqual(['alone 3.0.0', 'worker 3.0.0']);
+    expect(named(desired.stopFirst?.before)).toEqual(['alone 2.0.0', 'worker 2.0.0']);
+    expect(desired.wake).toEqual([]);
+  });
+
   test('cost a gap, which the plan tells: at most, and how long it was the last time', () => {
     const cost = (now: Scene) => planned(now, '3.0.0').plan.notes.join('\n');
     expect(planned(empty, '1.0.0').plan.notes.join('\n')).not.toMatch(/stopped before/);
