@@ -48,7 +48,7 @@ export function fallbackOf(
  * role's containers of today must not meet. Going back to it makes it again.
  */
 export function keepable(standby: readonly PlacedContainer[], serving: readonly PlacedContainer[]): PlacedContainer[] {
-  const alone = new Set(serving.filter(({ spec }) => spec.replace).map(({ spec }) => spec.role));
+  const alone = rolesAlone(serving);
   return standby.filter(({ spec }) => !spec.route || spec.replace !== undefined || !alone.has(spec.role));
 }
 
@@ -61,8 +61,13 @@ export function endingFirst(
   serving: readonly PlacedContainer[],
 ): PlacedContainer[] {
   const all = onActiveHosts(ledger, containers);
-  const alone = new Set([...all, ...serving].flatMap(({ spec }) => (spec.replace ? [spec.role] : [])));
+  const alone = rolesAlone(all, serving);
   return all.filter((placed) => alone.has(placed.spec.role) && !has(serving, placed));
+}
+
+/** Returns the roles of which two at once are wrong, by one of these containers or by another. */
+export function rolesAlone(...lists: readonly (readonly PlacedContainer[])[]): ReadonlySet<string> {
+  return new Set(lists.flat().flatMap(({ spec }) => (spec.replace ? [spec.role] : [])));
 }
 
 /** Returns what it costs that one ends before the next one starts, a line for each role; nothing where none ran before. */

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { resting } from '../../../infra/programs/release.ts';
+import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Role } from '../../../pipelines/model/environment.ts';
 import { withRevision } from '../../../pipelines/model/ledger.ts';
+import { besides, rolesNotTried } from '../../../pipelines/planning/drilled-state.ts';
+import { recordedState } from '../../../pipelines/planning/recorded-state.ts';
 import { refusal, role } from '../model/values.ts';
 import { broken, carriedOut, configured, planned, plannedBack, released, scene, type Scene } from './scene.ts';
 
@@ -13,6 +17,10 @@ const second = released(empty, '1.0.0', '2.0.0');
 
 const named = (list: readonly { spec: { role: string; version: string } }[] = []) =>
   list.map(({ spec }) => `${spec.role} ${spec.version}`).sort();
+
+function recorded(record: Scene['record'], { operation, turn }: DesiredState): DesiredState {
+  return recordedState({ app: 'shop', environment: 'prod' }, record, record.ledger, { operation, turn });
+}
 
 /** The same after the operation was killed when these had ended. */
 function killed(before: Scene, ended: string): Scene {
@@ -52,6 +60,32 @@ describe('roles of which two at once are wrong', () => {
     const next = carriedOut(first, planned(configured(first, { roles: [role({ replace: 'stop-first' })] }), '2.0.0'));
     expect(named(next.record.containers)).toEqual(['web 2.0.0']);
     expect(plannedBack(next)).toMatchObject({ standby: false, switches: false });
+  });
+
+  test.each<[string, Role[], Role[]]>([
+    ['what serves', [role()], [role({ replace: 'stop-first' })]],
+    ['what would', [role({ replace: 'stop-first' })], [role()]],
+    ['both', [role({ replace: 'stop-first' })], [role({ replace: 'stop-first' })]],
+  ])('are not tried in a drill, by %s', (_case, before, after) => {
+    const first = released(scene(['prod-1'], { roles: before }), '1.0.0');
+    const { record } = carriedOut(first, planned(configured(first, { roles: after }), '2.0.0'));
+    const { desired } = plannedBack({ ...first, record });
+    const now = recorded(record, desired);
+    const tried = besides(now, desired);
+    expect([named(tried.again), named(tried.verify)]).toEqual([['web 1.0.0'], []]);
+    expect(rolesNotTried(record, desired)).toEqual(['web']);
+    const [other] = tried.again ?? [];
+    expect(other && resting(tried, other)).toEqual({ rests: true });
+  });
+
+  test('do not keep other roles from being tried', () => {
+    const first = released(scene(['prod-1'], { roles: [role(), worker] }), '1.0.0', '2.0.0');
+    const { desired } = plannedBack(first);
+    const now = recorded(first.record, desired);
+    const tried = besides(now, desired);
+    expect(named(tried.verify)).toEqual(['web 1.0.0']);
+    expect(tried.verify.map((placed) => resting(tried, placed))).toEqual([{}]);
+    expect(rolesNotTried(first.record, desired)).toEqual(['worker']);
   });
 
   test('go back over the barrier where they get traffic, to the same containers', () => {
