@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { LockageError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { Role } from '../../../pipelines/model/environment.ts';
 import { environment as environmentOf, host, release, role } from '../model/values.ts';
 import { MemoryWorld } from './memory-world.ts';
+import { errorOf } from './situations.ts';
 
 const environment = 'prod';
 const request = { environment, startedAt: 0 };
@@ -16,6 +18,30 @@ async function worldWith(roles: readonly Role[], ...versions: readonly string[])
   for (const version of versions) await world.perform('promote', { version, environment });
   return world;
 }
+
+describe('a promotion with which two at once begin to be wrong', () => {
+  test('that fails starts again what had to end, also what is kept to go back to', async () => {
+    const before = await worldWith([role(), withoutRoute], '1.0.0', '2.0.0');
+    const world = new MemoryWorld([
+      environmentOf({ hosts: [host('prod-1')], roles: [role({ replace: 'stop-first' }), withoutRoute] }),
+    ]);
+    world.place().become(before.place());
+    [world.audit.lines, world.audit.newest] = [before.audit.lines, before.audit.newest];
+    world.releases = [...before.releases, release('3.0.0')];
+    const { containers } = world.place().engine('prod-1');
+    const running = () => [...containers].filter(([, each]) => each.running).map(([name]) => name);
+    const served = running();
+    world.at('stacks.deploy switched', () => {
+      for (const { placed } of containers.values())
+        if (placed.spec.role === 'web') world.place().run(placed, placed.spec.version === '3.0.0');
+      throw new LockageError('web 3.0.0 was not healthy');
+    });
+    const error = await errorOf(world, 'promote', { version: '3.0.0', environment });
+    expect(error).toBeInstanceOf(RolledBackError);
+    expect(running().toSorted()).toEqual(served.toSorted());
+    expect(served.filter((name) => name.includes('web'))).toHaveLength(2);
+  });
+});
 
 describe('a rollback of a role with traffic of which two at once are wrong', () => {
   test('has the secrets and the image of what it makes again beside it', async () => {
