@@ -21,6 +21,7 @@ import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { startInTurn } from './steps/start-in-turn.ts';
 import { askWhetherServed, type BackResult } from './steps/verify-back.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -220,9 +221,8 @@ async function startAndStop(
   const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => restsAsStandby(spec));
   const first = endingFirst(record, serving);
   try {
-    if (first.length > 0) await context.hosts.startAndStop(environment, [], first);
-    const others = resting(standby).filter((placed) => !first.some((other) => samePlace(other, placed)));
-    await context.hosts.startAndStop(environment, resting(serving), others);
+    const stop = resting(standby).filter((placed) => !first.some((other) => samePlace(other, placed)));
+    await startInTurn(context, environment, { start: resting(serving), stop, first });
     return undefined;
   } catch (error) {
     return error ?? new Error('unknown');

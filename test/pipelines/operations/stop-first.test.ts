@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LockageError, RolledBackError } from '../../../pipelines/errors.ts';
+import { BrokenError, LockageError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { Role } from '../../../pipelines/model/environment.ts';
 import { environment as environmentOf, host, release, role } from '../model/values.ts';
 import { MemoryWorld } from './memory-world.ts';
@@ -60,4 +60,21 @@ describe('a rollback of a role with traffic of which two at once are wrong', () 
     expect(world.calls).not.toContain('secrets.recall');
     expect(world.calls).not.toContain('hosts.pull');
   });
+});
+
+test('a rollback starts other workers where one that must end first does not, and nothing beside that', async () => {
+  const roles = [role(), withoutRoute, { ...withoutRoute, name: 'single', replace: 'stop-first' as const }];
+  const world = await worldWith(roles, '1.0.0', '2.0.0');
+  const working = () => world.place().serves();
+  expect(working()).toEqual(['prod-1 single 2.0.0', 'prod-1 web 2.0.0', 'prod-1 worker 2.0.0']);
+  world.fail('hosts.startAndStop', new LockageError('prod-1: cannot stop single'), 2);
+  let during: readonly string[] = [];
+  world.at('stacks.deploy', () => (during = working()));
+  const error = await errorOf(world, 'rollback', request);
+  expect(error).toBeInstanceOf(BrokenError);
+  expect(error).toMatchObject({ details: ['prod-1: cannot stop single'] });
+  expect(during).toEqual(['prod-1 single 2.0.0', 'prod-1 web 1.0.0', 'prod-1 worker 1.0.0']);
+  world.calm();
+  expect(await world.perform('rollback', request)).toMatchObject({ outcome: 'finished' });
+  expect(working()).toEqual(['prod-1 single 1.0.0', 'prod-1 web 1.0.0', 'prod-1 worker 1.0.0']);
 });
