@@ -26,9 +26,10 @@ export async function stopThenStart(
     await bringBack(context, place, change);
     throw error;
   }
-  // Of the first one nobody waited for anything.
-  if (!context.gaps || change.before.length === 0) return;
-  for (const role of change.roles) context.gaps[role] = Math.round(performance.now() - begun);
+  if (!context.gaps) return;
+  // Of the first one of a role, or of one that stays, nobody waited for anything.
+  const stopped = new Set(change.before.map(({ spec }) => spec.role));
+  for (const role of stopped) context.gaps[role] = Math.round(performance.now() - begun);
 }
 
 /** Ends whatever runs of the roles on any host, also what an operation that was killed has started, but what comes next. */

@@ -26,7 +26,9 @@ export class EdgeFixture {
   readonly address = anyAddress();
   /** containers that were made on the host, and are gone again */
   readonly made: string[] = [];
-  /** its containers that were started and stopped, oldest first: `stop web-1.0.0` */
+  /** names of the containers of releases that it lists */
+  containers: readonly string[] = [];
+  /** its containers that were listed, started and stopped, oldest first: `stop web-1.0.0` */
   readonly moves: string[] = [];
   /** what visitors asked for through the public port */
   readonly visitors: string[] = [];
@@ -162,7 +164,10 @@ export class EdgeFixture {
     const createContainer = async (name: string) => void this.made.push(name);
     const startContainer = async (name: string) => void this.moves.push(`start ${name}`);
     const stopContainer = async (name: string) => void this.moves.push(`stop ${name}`);
-    const listContainers = async () => [];
+    const listContainers = async () => {
+      this.moves.push('list');
+      return this.containers.map((name) => ({ Id: name, Names: [`/${name}`], State: 'running', Labels: {} }));
+    };
     const changes = { startContainer, stopContainer, removeContainer: nothing, updateContainer: nothing };
     const inspectContainer = async () => {
       const State = { Running: this.runs, Paused: false, StartedAt: '2026-01-01T00:00:00Z', ExitCode: 7 };
