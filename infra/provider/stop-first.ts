@@ -78,12 +78,13 @@ export async function bringBack(context: ProviderContext, place: Place, change: 
  * removed comes back to nobody.
  */
 export async function letRest(context: ProviderContext, place: Place, { before }: StopFirstInputs): Promise<void> {
+  const targets = new Map<string, Target>(before.map(({ host }) => [host.name, host]));
   await Promise.all(
-    before.map(async (placed) => {
-      const { host, spec } = placed;
-      const found = await runtimeOf(host).releaseParts(await context.engine(host), place, {});
-      if (!found.some(({ container }) => container === spec.name)) return;
-      await workloadFor(context, { ...place, ...placed }).stop();
+    [...targets.values()].map(async (target) => {
+      const found = await runtimeOf(target).releaseParts(await context.engine(target), place, {});
+      const there = new Set(found.map(({ container }) => container));
+      const own = before.filter(({ host, spec }) => host.name === target.name && there.has(spec.name));
+      await Promise.all(own.map((placed) => workloadFor(context, { ...place, ...placed }).stop()));
     }),
   );
 }

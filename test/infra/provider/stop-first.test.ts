@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import type { Engine } from '../../../infra/docker/api/client.ts';
-import { stopThenStart } from '../../../infra/provider/stop-first.ts';
+import { letRest, stopThenStart } from '../../../infra/provider/stop-first.ts';
 import { placed } from '../../pipelines/model/values.ts';
 import { contextIn } from '../../support/context-fixture.ts';
 import { EdgeFixture } from '../../support/edge-fixture.ts';
@@ -26,4 +26,16 @@ test('a gap is measured of the roles that had to end, and of no other', async ()
   };
   await stopThenStart(context, place, change, async () => undefined);
   expect(Object.keys(context.gaps ?? {})).toEqual(['web']);
+});
+
+test('what was there before is let rest, host by host, but what is gone', async () => {
+  fixture.containers = ['web-1.0.0', 'worker-1.0.0', 'web-2.0.0'];
+  const before = [placed('web-1.0.0'), placed('worker-1.0.0'), placed('gone-1.0.0')];
+  await letRest(context, place, {
+    roles: ['web', 'worker', 'gone'],
+    start: [placed('web-2.0.0')],
+    before,
+    serving: [],
+  });
+  expect(fixture.moves).toEqual(['list', 'stop web-1.0.0', 'stop worker-1.0.0']);
 });
