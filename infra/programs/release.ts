@@ -159,10 +159,15 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
   return { from: from.map(server), to: to.map(server) };
 }
 
-/** Marks a container that rests: one of an earlier release that is made again must not work beside those that serve. */
-function resting({ handover, drill, anew }: DesiredState, placed: PlacedContainer): { rests?: true } {
+/**
+ * Marks a container that rests: one of an earlier release that is made again must not work beside those that serve, and none
+ * of a role whose serving ones bear no other beside them may run at all.
+ */
+export function resting(desired: DesiredState, placed: PlacedContainer): { rests?: true } {
+  const { handover, drill, anew } = desired;
   const isMade = handover ?? drill ?? anew?.some((other) => samePlace(other, placed));
-  return isMade && restsAsStandby(placed.spec) ? { rests: true } : {};
+  const isAlone = desired.serving.some(({ spec }) => spec.replace && spec.role === placed.spec.role);
+  return isMade && (isAlone || restsAsStandby(placed.spec)) ? { rests: true } : {};
 }
 
 function stopFirstOf({ stopFirst, serving, ledger }: DesiredState): { stopFirst?: StopFirstInputs } {

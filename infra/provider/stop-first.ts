@@ -26,9 +26,10 @@ export async function stopThenStart(
     await bringBack(context, place, change);
     throw error;
   }
-  // Of the first one nobody waited for anything.
-  if (!context.gaps || change.before.length === 0) return;
-  for (const role of change.roles) context.gaps[role] = Math.round(performance.now() - begun);
+  if (!context.gaps) return;
+  // Of the first one of a role, or of one that stays, nobody waited for anything.
+  const stopped = new Set(change.before.map(({ spec }) => spec.role));
+  for (const role of stopped) context.gaps[role] = Math.round(performance.now() - begun);
 }
 
 /** Ends whatever runs of the roles on any host, also what an operation that was killed has started, but what comes next. */
@@ -77,12 +78,13 @@ export async function bringBack(context: ProviderContext, place: Place, change: 
  * removed comes back to nobody.
  */
 export async function letRest(context: ProviderContext, place: Place, { before }: StopFirstInputs): Promise<void> {
+  const targets = new Map<string, Target>(before.map(({ host }) => [host.name, host]));
   await Promise.all(
-    before.map(async (placed) => {
-      const { host, spec } = placed;
-      const found = await runtimeOf(host).releaseParts(await context.engine(host), place, {});
-      if (!found.some(({ container }) => container === spec.name)) return;
-      await workloadFor(context, { ...place, ...placed }).stop();
+    [...targets.values()].map(async (target) => {
+      const found = await runtimeOf(target).releaseParts(await context.engine(target), place, {});
+      const there = new Set(found.map(({ container }) => container));
+      const own = before.filter(({ host, spec }) => host.name === target.name && there.has(spec.name));
+      await Promise.all(own.map((placed) => workloadFor(context, { ...place, ...placed }).stop()));
     }),
   );
 }

@@ -177,7 +177,10 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
   const left = await revertRoutes(context, inputs);
   const all = [...lost, ...left];
   if (all.some(({ error }) => error instanceof OvertakenError)) throw overtaken(inputs.environment, errorsOf(all));
-  if (left.length === 0) throw new RolledBackError('the switch could not be confirmed on every host', { details });
+  if (left.length === 0) {
+    if (inputs.stopFirst) await bringBack(context, inputs, inputs.stopFirst);
+    throw new RolledBackError('the switch could not be confirmed on every host', { details });
+  }
   throw new PartialError('the switch could not be confirmed on every host, nor taken back on all of them', {
     details: [...details, ...left.map((each) => `may serve the new release: ${textOf(each)}`)],
   });

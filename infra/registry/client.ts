@@ -177,8 +177,9 @@ export class RegistryClient {
     );
   }
 
-  async #config(reference: Reference, { bytes }: Manifest): Promise<ConfigBlob> {
-    const { config } = json<{ config: Descriptor }>(reference.repository, bytes);
+  async #config(reference: Reference, { bytes, digest }: Manifest): Promise<ConfigBlob> {
+    const { config } = json<{ config?: Descriptor }>(reference.repository, bytes);
+    if (!config) throw withoutConfiguration(reference.repository, digest);
     const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
     if (digestOf(body) !== config.digest)
       throw new LockageError(`${reference.registry} sent a wrong image configuration`, { cause: new WrongContent() });
@@ -244,7 +245,7 @@ export class RegistryClient {
       repository,
       manifest.bytes,
     );
-    if (!config) throw new LockageError(`${repository}@${shortDigest(digest)} is no image: it has no configuration`);
+    if (!config) throw withoutConfiguration(repository, digest);
     return { root, manifest, config, layers };
   }
 
@@ -322,6 +323,10 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
       hint: `Choose one in lockage.yaml, as \`build: { platform: ${example} }\`, or release an image of another build.`,
     },
   );
+}
+
+function withoutConfiguration(repository: string, digest: Digest): LockageError {
+  return new LockageError(`${repository}@${shortDigest(digest)} is no image: it has no configuration`);
 }
 
 /** Returns whether an image runs on a platform; `linux/arm64` stands for its variants, too. */

@@ -1,6 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
-import type { ImageConfig, RegistryClient } from './client.ts';
+import type { ImageConfig, Manifest, RegistryClient } from './client.ts';
 
 /** What a release records of its image besides the digest. */
 type Recorded = Pick<Release, 'platform' | 'platforms' | 'user' | 'volumes' | 'startless'>;
@@ -25,31 +25,38 @@ export async function imagesOf(
   digest: Digest,
   platforms: readonly string[],
 ): Promise<Recorded> {
-  const found = await Promise.all(
-    platforms.map(async (platform) => {
-      const [{ manifest }, config] = await Promise.all([
-        client.parts(repository, digest, platform),
-        client.imageConfig(repository, digest, platform),
-      ]);
-      return { platform, manifest: manifest.digest, config };
-    }),
-  );
-  const other = found.find(({ platform, config: { os, architecture } }) => {
-    const is = `${os}/${architecture}`;
-    return platform !== is && !platform.startsWith(`${is}/`);
-  });
-  if (other) {
-    const { os, architecture } = other.config;
-    throw new LockageError(`${repository}@${shortDigest(digest)} has no image for ${other.platform}`, {
-      details: [`what it has there is for ${os}/${architecture}`],
-      hint: 'Build it for all of `build.platforms`, or take those out of lockage.yaml that it is not for.',
-    });
-  }
+  const found = await Promise.all(platforms.map((platform) => imageFor(client, repository, digest, platform)));
   return {
     platform: platforms[0] ?? '',
-    platforms: Object.fromEntries(found.map(({ platform, manifest }) => [platform, manifest])),
+    platforms: Object.fromEntries(found.map(({ platform, manifest }) => [platform, manifest.digest])),
     ...settingsOf(found.map(({ config }) => config)),
   };
+}
+
+/** An image for a platform, as a registry has it. */
+interface ImageFor {
+  readonly platform: string;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+}
+
+/** Returns an image, or the one of an index, for a platform. Throws LockageError where what is there is for another one. */
+export async function imageFor(
+  client: Images,
+  repository: string,
+  digest: Digest,
+  platform: string,
+): Promise<ImageFor> {
+  const [{ manifest }, config] = await Promise.all([
+    client.parts(repository, digest, platform),
+    client.imageConfig(repository, digest, platform),
+  ]);
+  const is = `${config.os}/${config.architecture}`;
+  if (platform === is || platform.startsWith(`${is}/`)) return { platform, manifest, config };
+  throw new LockageError(`${repository}@${shortDigest(digest)} has no image for ${platform}`, {
+    details: [`what it has there is for ${is}`],
+    hint: 'Build it for all of `build.platforms`, or take those out of lockage.yaml that it is not for.',
+  });
 }
 
 /** Returns the settings of images of one release: where they differ, what has to be looked after for any of them. */

@@ -1,10 +1,9 @@
 import { BrokenError, detailsOf, InterruptedError, messageOf, passesUnchanged, RolledBackError } from '../errors.ts';
-import { restsAsStandby } from '../model/container-spec.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
-import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Drill } from '../model/revision.ts';
+import { besides, rolesNotTried } from '../planning/drilled-state.ts';
 import { planRollback, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { recordedState } from '../planning/recorded-state.ts';
 import { neededSecrets } from '../planning/standby.ts';
@@ -61,8 +60,8 @@ async function prove(context: Context, inputs: RollbackInputs, startedAt: number
   const { environment, target, actor } = inputs;
   const plan = planRollback(inputs);
   context.terminal.step('drill', `${target.release.version} (revision ${target.number})`);
-  const alone = plan.desired.serving.filter(({ spec }) => spec.replace === 'stop-first').map(({ spec }) => spec.role);
-  for (const role of new Set(alone)) context.terminal.note(`${role} is not started: two of it at once are wrong`);
+  for (const role of rolesNotTried(inputs.record, plan.desired))
+    context.terminal.note(`${role} is not started: two of it at once are wrong`);
   const { readyAt, error } = await tried(context, inputs, plan);
   // Whoever has taken over decides, and records; what others kept from being tried says nothing of a rollback.
   if (passesUnchanged(error)) throw error;
@@ -147,25 +146,6 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
   const readyAt = context.now();
   await clear();
   return readyAt;
-}
-
-/**
- * Returns the environment as it is recorded, with other containers beside those that serve, which have to prove
- * themselves.
- */
-function besides(before: DesiredState, { serving, secrets }: DesiredState): DesiredState {
-  const isRecorded = ({ name, version }: SecretVersion) =>
-    before.secrets.some((other) => other.name === name && other.version === version);
-  const others = serving.filter((placed) => !before.serving.some((other) => samePlace(other, placed)));
-  const standby = [...before.standby.filter((placed) => !others.some((other) => samePlace(other, placed))), ...others];
-  return {
-    ...before,
-    standby,
-    again: others,
-    verify: others.filter(({ spec }) => !restsAsStandby(spec)),
-    secrets: [...before.secrets, ...secrets.filter((secret) => !isRecorded(secret))],
-    drill: true,
-  };
 }
 
 function wouldFail({ name }: Environment, { version }: Drill, error: unknown): RolledBackError {

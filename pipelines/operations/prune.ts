@@ -9,6 +9,7 @@ import type { HostStorage } from '../model/storage.ts';
 import type { Host, Target } from '../model/target.ts';
 import {
   planPruning,
+  platformImagesOf,
   storedPlaces,
   type PruningInputs,
   type StoredPlace,
@@ -238,8 +239,9 @@ async function pruneHost(context: Context, found: StoredPlace, due: readonly Sto
   return ends;
 }
 
-async function pruneRegistry(context: Context, { registry }: Survey, due: readonly StoredThing[]): Promise<End[]> {
+async function pruneRegistry(context: Context, seen: Survey, due: readonly StoredThing[]): Promise<End[]> {
   const { storage, terminal } = context;
+  const { registry } = seen;
   const own = registry.flatMap((image) => {
     const thing = due.find(({ place, id }) => place === 'registry' && id === image.digest);
     return thing ? [{ image, thing }] : [];
@@ -247,10 +249,13 @@ async function pruneRegistry(context: Context, { registry }: Survey, due: readon
   if (own.length > 0) terminal.step('prune', 'registry');
   const ends: End[] = [];
   for (const { image, thing } of own) {
-    const remove = async () =>
-      (await storage.removeFromRegistry(image))
-        ? undefined
-        : `${image.repository} does not allow deletion: what is needed no more stays there`;
+    const remove = async () => {
+      // First what stands for all of them: nobody is to find a release of which something is gone.
+      for (const digest of [image.digest, ...platformImagesOf(image.digest, seen)])
+        if (!(await storage.removeFromRegistry({ repository: image.repository, digest })))
+          return `${image.repository} does not allow deletion: what is needed no more stays there`;
+      return undefined;
+    };
     ends.push(await ending(context, thing, remove));
   }
   return ends;

@@ -21,6 +21,7 @@ import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { startInTurn } from './steps/start-in-turn.ts';
 import { askWhetherServed, type BackResult } from './steps/verify-back.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -140,7 +141,7 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   const plan = planRollback(inputs);
   const { version, digest } = plan.revision.release;
   context.tell?.({ release: { version, digest }, revision: plan.revision.number });
-  if (!plan.standby) await fetchParts(context, inputs, plan);
+  if (!plan.switches) await fetchParts(context, inputs, plan);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
   return plan.switches ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
@@ -150,14 +151,19 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
 async function fetchParts(
   context: Context,
   { environment, target }: RollbackInputs,
-  { desired }: RollbackPlan,
+  { desired, standby }: RollbackPlan,
 ): Promise<void> {
-  await context.secrets.recall(environment.name, neededSecrets(desired.serving, { revisions: [] }));
-  context.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
+  const { again = [] } = desired;
+  if (again.length === 0) return;
+  const { version } = target.release;
+  await context.secrets.recall(environment.name, neededSecrets(again, { revisions: [] }));
+  const roles = [...new Set(again.map(({ spec }) => spec.role))].join(', ');
+  const rest = `made again of ${version}: ${roles}; the others start as they are when those before them have stopped`;
+  context.terminal.note(standby ? rest : `no standby of ${version}: its containers are made again`);
   await context.hosts.pull(environment, target.release);
 }
 
-/** Makes the containers again, without a standby, over the same barrier as a promotion's. */
+/** Goes back over the same barrier as a promotion's, where it is no switch. */
 async function makeAgain(
   context: Context,
   { record }: RollbackInputs,
@@ -215,9 +221,8 @@ async function startAndStop(
   const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => restsAsStandby(spec));
   const first = endingFirst(record, serving);
   try {
-    if (first.length > 0) await context.hosts.startAndStop(environment, [], first);
-    const others = resting(standby).filter((placed) => !first.some((other) => samePlace(other, placed)));
-    await context.hosts.startAndStop(environment, resting(serving), others);
+    const stop = resting(standby).filter((placed) => !first.some((other) => samePlace(other, placed)));
+    await startInTurn(context, environment, { start: resting(serving), stop, first });
     return undefined;
   } catch (error) {
     return error ?? new Error('unknown');

@@ -1,5 +1,5 @@
 import type { MachineImage } from '../model/machine-image.ts';
-import { shortDigest, type Release } from '../model/release.ts';
+import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { engineKey } from '../model/endpoint.ts';
 import type { HostStorage, RegistryImage, StoredImage, StoredMachineImage, StoredOnHost } from '../model/storage.ts';
 import {
@@ -78,6 +78,22 @@ export function planPruning(inputs: PruningInputs): readonly StoredThing[] {
     ...machines.stored.flatMap((stored) => machineThings(stored, machines.recorded, images)),
   ];
   return [...things.filter(({ kept }) => !kept), ...things.filter(({ kept }) => kept)];
+}
+
+/**
+ * Returns the images for single platforms that were pushed for a release that goes, and that nothing that is kept is made of. The
+ * registry keeps each of them by its tag.
+ */
+export function platformImagesOf(
+  digest: Digest,
+  { graph, registry }: Pick<PruningInputs, 'graph' | 'registry'>,
+): readonly Digest[] {
+  const kept = withParts(keptInRegistry(graph), registry, graph);
+  const all = knownReleases(graph);
+  const imagesOf = ({ platforms = {} }: Release) => Object.values(platforms);
+  const needed = new Set(all.filter((each) => kept.has(each.digest)).flatMap(imagesOf));
+  const own = all.filter((each) => each.digest === digest).flatMap(imagesOf);
+  return [...new Set(own)].filter((each) => each !== digest && !kept.has(each) && !needed.has(each));
 }
 
 /** An image that is kept is of no use without what it is made of, which may be another release by itself. */

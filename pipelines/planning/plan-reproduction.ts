@@ -1,6 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
-import type { Release } from '../model/release.ts';
+import { platformsOf, type Release } from '../model/release.ts';
 import type { Reproduction, ReproductionData, ReproductionTime, SecretOrigin } from '../model/reproduction.ts';
 import type { Host } from '../model/target.ts';
 import { didYouMean } from '../text/suggest.ts';
@@ -80,7 +80,10 @@ export function planReproduction(inputs: ReproductionInputs): Reproduction {
 
 /** Returns the release that a reproduction runs: of several platforms under one digest, the engine’s own. */
 export function reproducedRelease({ of: { release }, platform }: Pick<Reproduction, 'of' | 'platform'>): Release {
-  return platform === undefined ? release : { ...release, platform };
+  if (platform === undefined) return release;
+  // The others that are recorded need not be all that the registry has.
+  const { platforms: _, ...one } = release;
+  return { ...one, platform };
 }
 
 /** Refuses to take a name that something else has. */
@@ -124,8 +127,10 @@ function knownCounts({ containers }: RecordedRevision, before: Reproduction | un
 function emulationOf({ of: { release, environment }, engine }: ReproductionInputs): string | undefined {
   const { platform, emulates } = engine;
   if (platform === release.platform) return undefined;
-  if (emulates.includes(release.platform)) return release.platform;
-  throw new LockageError(`${environment} runs images for ${release.platform}, and the engine here is ${platform}`, {
+  const built = platformsOf(release);
+  const found = built.find((each) => emulates.includes(each));
+  if (found !== undefined) return found;
+  throw new LockageError(`${environment} runs images for ${built.join(', ')}, and the engine here is ${platform}`, {
     details: ['it emulates no other platform, as far as can be told'],
     hint: `Reproduce it on a computer of that platform, or install emulation for it (\`qemu-user-static\` on Debian).`,
   });

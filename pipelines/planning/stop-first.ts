@@ -20,7 +20,9 @@ export function stopFirstOf({ serving, servingBefore, reports }: Change): StopFi
   const coming = new Set(serving.map(({ spec }) => spec.role));
   const roles = [...new Set(asked.map(({ spec }) => spec.role))].filter((role) => coming.has(role)).sort();
   const isOf = ({ spec }: PlacedContainer) => roles.includes(spec.role);
-  const start = serving.filter((placed) => isOf(placed) && !runs(reports, placed));
+  // What is new starts as well where it runs already, as an operation that was killed leaves it: one that fails is stopped.
+  const isNew = (placed: PlacedContainer) => !runs(reports, placed) || !has(servingBefore, placed);
+  const start = serving.filter((placed) => isOf(placed) && isNew(placed));
   const before = servingBefore.filter((placed) => isOf(placed) && !has(serving, placed));
   return start.length === 0 && before.length === 0 ? undefined : { roles, start, before };
 }
@@ -46,7 +48,7 @@ export function fallbackOf(
  * role's containers of today must not meet. Going back to it makes it again.
  */
 export function keepable(standby: readonly PlacedContainer[], serving: readonly PlacedContainer[]): PlacedContainer[] {
-  const alone = new Set(serving.filter(({ spec }) => spec.replace).map(({ spec }) => spec.role));
+  const alone = rolesAlone(serving);
   return standby.filter(({ spec }) => !spec.route || spec.replace !== undefined || !alone.has(spec.role));
 }
 
@@ -59,8 +61,13 @@ export function endingFirst(
   serving: readonly PlacedContainer[],
 ): PlacedContainer[] {
   const all = onActiveHosts(ledger, containers);
-  const alone = new Set([...all, ...serving].flatMap(({ spec }) => (spec.replace ? [spec.role] : [])));
+  const alone = rolesAlone(all, serving);
   return all.filter((placed) => alone.has(placed.spec.role) && !has(serving, placed));
+}
+
+/** Returns the roles of which two at once are wrong, by one of these containers or by another. */
+export function rolesAlone(...lists: readonly (readonly PlacedContainer[])[]): ReadonlySet<string> {
+  return new Set(lists.flat().flatMap(({ spec }) => (spec.replace ? [spec.role] : [])));
 }
 
 /** Returns what it costs that one ends before the next one starts, a line for each role; nothing where none ran before. */

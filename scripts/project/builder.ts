@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RegistryClient } from '../../infra/registry/client.ts';
-import { imageOf, imagesOf } from '../../infra/registry/images-of.ts';
+import { imageFor, imageOf, imagesOf } from '../../infra/registry/images-of.ts';
 import { platformIndex } from '../../infra/registry/platform-index.ts';
 import { familiarName } from '../../infra/registry/reference.ts';
 import type { RegistryWriter } from '../../infra/registry/writer.ts';
@@ -115,7 +115,9 @@ export class DockerBuilder implements Builder {
     for (const platform of platforms) {
       terminal.step('push', `${this.#tag(version)} for ${platform}`);
       const pushed = await this.pushTag(tagFor(version, platform));
-      images.push({ ...(await registry.manifest(repository, pushed)), platform });
+      // A builder with containerd's store pushes an index: of the image, and how it was built.
+      const { manifest } = await imageFor(registry, repository, pushed, platform);
+      images.push({ ...manifest, platform });
     }
     const index = platformIndex(images);
     // As with a push: who had that tag meanwhile is found by what it is afterwards.

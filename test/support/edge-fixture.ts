@@ -26,6 +26,10 @@ export class EdgeFixture {
   readonly address = anyAddress();
   /** containers that were made on the host, and are gone again */
   readonly made: string[] = [];
+  /** names of the containers of releases that it lists */
+  containers: readonly string[] = [];
+  /** its containers that were listed, started and stopped, oldest first: `stop web-1.0.0` */
+  readonly moves: string[] = [];
   /** what visitors asked for through the public port */
   readonly visitors: string[] = [];
   /** what they are answered */
@@ -158,12 +162,27 @@ export class EdgeFixture {
     };
     const nothing = async () => undefined;
     const createContainer = async (name: string) => void this.made.push(name);
-    const changes = { startContainer: nothing, removeContainer: nothing, updateContainer: nothing };
+    const startContainer = async (name: string) => void this.moves.push(`start ${name}`);
+    const stopContainer = async (name: string) => void this.moves.push(`stop ${name}`);
+    const listContainers = async () => {
+      this.moves.push('list');
+      return this.containers.map((name) => ({ Id: name, Names: [`/${name}`], State: 'running', Labels: {} }));
+    };
+    const changes = { startContainer, stopContainer, removeContainer: nothing, updateContainer: nothing };
     const inspectContainer = async () => {
       const State = { Running: this.runs, Paused: false, StartedAt: '2026-01-01T00:00:00Z', ExitCode: 7 };
       return { Image: 'sha256:edge', State, RestartCount: 0, Config: { Labels: {} } };
     };
-    const calls = { exec, putArchive, createContainer, inspectContainer, logs: this.#logs, ...changes, ping: nothing };
+    const calls = {
+      exec,
+      putArchive,
+      createContainer,
+      inspectContainer,
+      listContainers,
+      logs: this.#logs,
+      ...changes,
+      ping: nothing,
+    };
     return { host, ...calls } as unknown as Engine;
   }
 

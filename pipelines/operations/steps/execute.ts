@@ -124,7 +124,7 @@ async function revert(
       ? leftInPart(operation, { why, error, second })
       : notReverted(operation, { why, error, second });
   }
-  const result = await verifyBack(context, back, aside);
+  const result = await verifyBack(context, back, aside, desired.stopFirst?.roles);
   if (result.back !== 'everywhere') return notAsBefore(operation, { why, error, result });
   if (otherwise.length > 0) return asRecorded(operation, { why, error, otherwise });
   return reverted(context, operation, {

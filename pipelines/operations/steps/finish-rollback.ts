@@ -10,6 +10,7 @@ import { refuseAhead } from '../../policy/fence.ts';
 import { refuseChanged } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
 import { refuseOlderState } from './agree.ts';
+import { startInTurn } from './start-in-turn.ts';
 import { withEnvironmentLock } from './with-lock.ts';
 
 /** A rollback that is recorded, and that some containers without traffic rest of: it could not start them. */
@@ -55,8 +56,7 @@ export async function finishRollback(
     const now = await context.records.environment(environment.name);
     refuseChanged(environment, record, now);
     refuseAhead(environment, now, await context.hosts.look(environment));
-    if (ending.length > 0) await context.hosts.startAndStop(environment, [], ending);
-    await context.hosts.startAndStop(environment, resting, []);
+    await startInTurn(context, environment, { start: resting, stop: [], first: ending });
   });
   context.terminal.note(`the rollback to ${version} is whole: ${names} started; \`--to\` goes further back`);
 }

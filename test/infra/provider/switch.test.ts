@@ -270,6 +270,18 @@ describe('a confirmation', () => {
     expect(await served()).toEqual([setName(old), setName(withoutFallback(next))]);
   });
 
+  test.each<[string, readonly string[], readonly string[]]>([
+    ['brings back what had to end first where all of it is taken back', [], ['stop web-2.0.0', 'start web-1.0.0']],
+    ['leaves what started in its place where a host may serve that', ['revert'], []],
+  ])('%s', async (_name, lost, expected) => {
+    fixtures['prod-2'].refuses = ['confirm', ...lost];
+    const [first] = hosts;
+    const placed = (name: string) => (first ? [{ host: first.host, spec: spec(name) }] : []);
+    const stopFirst = { roles: ['web'], start: placed('web-2.0.0'), before: placed('web-1.0.0'), serving: [] };
+    await errorOf(watchRelease(context, { ...watch, stopFirst }));
+    expect(fixtures['prod-1'].moves.filter((move) => move.includes('web'))).toEqual(expected);
+  });
+
   test('leaves alone what another operation has taken over', async () => {
     for (const edge of Object.values(fixtures)) await edge.run('claim', '2:other:1:op');
     expect(await errorOf(watchRelease(context, watch))).toBeInstanceOf(OvertakenError);

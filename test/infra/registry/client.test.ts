@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient, type Location } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
+import { imageFor } from '../../../infra/registry/images-of.ts';
 import { platformIndex } from '../../../infra/registry/platform-index.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 
@@ -193,6 +194,29 @@ describe('a registry', () => {
       message: expect.stringContaining('has no image for linux/amd64'),
       details: ['what it has there is for linux/arm64'],
     });
+  });
+
+  it('of one platform that was pushed with how it was built is the image alone', async () => {
+    const attestation = { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } };
+    const own = { digest: hash(manifest), size: manifest.length, platform: { os: 'linux', architecture: 'arm64' } };
+    const mediaType = 'application/vnd.oci.image.index.v1+json';
+    const pushed = JSON.stringify({ mediaType, manifests: [own, attestation] });
+    const repository = `${await serveContents(pushed, manifest, config)}/shop`;
+    const found = await imageFor(new RegistryClient(), repository, hash(pushed), 'linux/arm64');
+    expect(found.manifest.digest).toBe(hash(manifest));
+    await expect(imageFor(new RegistryClient(), repository, hash(manifest), 'linux/amd64')).rejects.toThrow(
+      /has no image for linux\/amd64/,
+    );
+  });
+
+  it('without a configuration is refused as no image', async () => {
+    const bare = JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', layers: [] });
+    const repository = `${await serveContents(bare)}/shop`;
+    for (const work of ['imageConfig', 'labels', 'parts'] as const)
+      await expect(new RegistryClient()[work](repository, hash(bare))).rejects.toMatchObject({
+        name: 'LockageError',
+        message: expect.stringContaining('is no image: it has no configuration'),
+      });
   });
 
   it('with an index of one image that names no platform gives that image', async () => {

@@ -235,6 +235,23 @@ describe('a pruning of everything', () => {
     expect(things.find(({ name }) => name === '1.0.0')).toMatchObject({ kept: true, reason: '3.0.0 is made of it' });
   });
 
+  test('removes the images for single platforms with their release, but for those that another one has', async () => {
+    const world = await releasedWorld();
+    const digestOf = (text: string) => `sha256:${text.repeat(64)}` as const;
+    const own = { 'linux/amd64': digestOf('d'), 'linux/arm64': digestOf('e') };
+    const shared = { 'linux/amd64': versionOf(4).digest, 'linux/arm64': digestOf('f') };
+    const platforms = [own, shared, { 'linux/arm64': digestOf('f') }];
+    world.releases = world.releases.map((each, at) => ({
+      ...each,
+      ...(platforms[at] && { platforms: platforms[at] }),
+    }));
+    const { repository } = versionOf(1);
+    const images = [digestOf('d'), digestOf('e'), digestOf('f')].map((digest) => ({ repository, digest, bytes: 1 }));
+    world.registry = [...world.registry, ...images];
+    await world.perform('prune', {});
+    expect(world.registry.map(({ digest }) => digest.slice(-1))).toEqual('3456789abcf'.split(''));
+  });
+
   test('keeps what an environment runs that is recorded, and not configured here', async () => {
     const world = new MemoryWorld([onHosts(), onHosts({ name: 'eu' })]);
     world.releases = Array.from({ length: 12 }, (_, at) => versionOf(at + 1));

@@ -155,6 +155,19 @@ describe('a reproduction', () => {
     expect(planned().emulates).toBeUndefined();
   });
 
+  test('of several platforms runs the one that the registry has for the engine, or one that it emulates', () => {
+    const digest: `sha256:${string}` = `sha256:${'e'.repeat(64)}`;
+    const platforms = { 'linux/amd64': digest, 'linux/arm64': digest };
+    const of = { ...recorded, release: { ...recorded.release, platforms } };
+    const other = { ...here, platform: 'linux/riscv64' };
+    expect(reproducedRelease(planned({ of, engine: { ...other, isNative: true } }))).toEqual({
+      ...recorded.release,
+      platform: 'linux/riscv64',
+    });
+    expect(planned({ of, engine: { ...other, emulates: ['linux/arm64'] } }).emulates).toBe('linux/arm64');
+    expect(refusal(() => planned({ of, engine: other }))).toMatch(/^prod runs images for linux\/amd64, linux\/arm64, /);
+  });
+
   test('runs the image for the engine’s platform where the digest has one for each', () => {
     const native = planned({ engine: { ...here, platform: 'linux/arm64', isNative: true } });
     expect([native.emulates, reproducedRelease(native)]).toEqual([

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { resting } from '../../../infra/programs/release.ts';
+import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Role } from '../../../pipelines/model/environment.ts';
 import { withRevision } from '../../../pipelines/model/ledger.ts';
+import { besides, rolesNotTried } from '../../../pipelines/planning/drilled-state.ts';
+import { recordedState } from '../../../pipelines/planning/recorded-state.ts';
 import { refusal, role } from '../model/values.ts';
 import { broken, carriedOut, configured, planned, plannedBack, released, scene, type Scene } from './scene.ts';
 
@@ -13,6 +17,10 @@ const second = released(empty, '1.0.0', '2.0.0');
 
 const named = (list: readonly { spec: { role: string; version: string } }[] = []) =>
   list.map(({ spec }) => `${spec.role} ${spec.version}`).sort();
+
+function recorded(record: Scene['record'], { operation, turn }: DesiredState): DesiredState {
+  return recordedState({ app: 'shop', environment: 'prod' }, record, record.ledger, { operation, turn });
+}
 
 /** The same after the operation was killed when these had ended. */
 function killed(before: Scene, ended: string): Scene {
@@ -54,6 +62,32 @@ describe('roles of which two at once are wrong', () => {
     expect(plannedBack(next)).toMatchObject({ standby: false, switches: false });
   });
 
+  test.each<[string, Role[], Role[]]>([
+    ['what serves', [role()], [role({ replace: 'stop-first' })]],
+    ['what would', [role({ replace: 'stop-first' })], [role()]],
+    ['both', [role({ replace: 'stop-first' })], [role({ replace: 'stop-first' })]],
+  ])('are not tried in a drill, by %s', (_case, before, after) => {
+    const first = released(scene(['prod-1'], { roles: before }), '1.0.0');
+    const { record } = carriedOut(first, planned(configured(first, { roles: after }), '2.0.0'));
+    const { desired } = plannedBack({ ...first, record });
+    const now = recorded(record, desired);
+    const tried = besides(now, desired);
+    expect([named(tried.again), named(tried.verify)]).toEqual([['web 1.0.0'], []]);
+    expect(rolesNotTried(record, desired)).toEqual(['web']);
+    const [other] = tried.again ?? [];
+    expect(other && resting(tried, other)).toEqual({ rests: true });
+  });
+
+  test('do not keep other roles from being tried', () => {
+    const first = released(scene(['prod-1'], { roles: [role(), worker] }), '1.0.0', '2.0.0');
+    const { desired } = plannedBack(first);
+    const now = recorded(first.record, desired);
+    const tried = besides(now, desired);
+    expect(named(tried.verify)).toEqual(['web 1.0.0']);
+    expect(tried.verify.map((placed) => resting(tried, placed))).toEqual([{}]);
+    expect(rolesNotTried(first.record, desired)).toEqual(['worker']);
+  });
+
   test('go back over the barrier where they get traffic, to the same containers', () => {
     const back = plannedBack(second);
     expect(back).toMatchObject({ standby: true, switches: false });
@@ -74,6 +108,19 @@ describe('roles of which two at once are wrong', () => {
       planned(second, '2.0.0').desired.serving.map(({ spec }) => spec.name),
     );
     expect(planned(broken(second, 'worker'), '2.0.0').revision.kind).toBe('repair');
+  });
+
+  test('are stopped again when they fail, also those that a killed operation had started', () => {
+    const left = killed(second, 'worker');
+    const own = new Set(left.record.containers.map(({ spec }) => spec.name));
+    const reports = left.environment.hosts.map((place) => {
+      const running = new Set([...own].filter((name) => !left.stopped.includes(name)));
+      return { host: place, running, present: own, foreign: new Set<string>(), edge: true, warnings: [] };
+    });
+    const { desired } = planned(left, '3.0.0', { reports });
+    expect(named(desired.stopFirst?.start)).toEqual(['alone 3.0.0', 'worker 3.0.0']);
+    expect(named(desired.stopFirst?.before)).toEqual(['alone 2.0.0', 'worker 2.0.0']);
+    expect(desired.wake).toEqual([]);
   });
 
   test('cost a gap, which the plan tells: at most, and how long it was the last time', () => {
