@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
-import type { Engine } from '../../../infra/docker/api/client.ts';
 import { letRest, stopThenStart } from '../../../infra/provider/stop-first.ts';
 import { placed } from '../../pipelines/model/values.ts';
 import { contextIn } from '../../support/context-fixture.ts';
@@ -12,7 +11,7 @@ const place = { app: 'shop', environment: 'prod' };
 
 beforeEach(() => {
   fixture = new EdgeFixture();
-  const engine = fixture.engine('prod-1') as unknown as Engine;
+  const engine = fixture.engine('prod-1');
   context = { ...contextIn(fixture.live('..')), engine: async () => engine, gaps: {} };
 });
 afterEach(() => fixture.remove());
