@@ -11,6 +11,8 @@ function pathsOf(value: unknown): Path[] {
 
 function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
   if (key === undefined) return by;
+  // No JSON gives a list another length than it has.
+  if (Array.isArray(value) && key === 'length') return value;
   const copy: any = Array.isArray(value) ? [...value] : { ...(value as object) };
   const below = replaced(copy[key], rest, by);
   if (below === undefined && !Array.isArray(copy)) delete copy[key];
