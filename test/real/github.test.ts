@@ -159,7 +159,7 @@ describe.runIf(labsWork)('on GitHub', () => {
     await write('app/behaviour.json', '{"version":"1.1.0"}\n');
     await commit('A change <for> @everyone');
     expect(await run('release', '1.1.0')).toMatchObject({ code: 0 });
-    expect(github.releases.at(-1)?.['body']).toContain('A change \\<for\\> @\u200beveryone');
+    expect(github.releases.at(-1)?.['body']).toContain('A change &lt;for&gt; @&#8203;everyone');
     await write('refuse', '');
     const before = await project.snapshot('dev');
     const refused = await run('promote', '1.1.0', '--to', 'dev', '--yes');
