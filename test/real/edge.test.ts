@@ -96,7 +96,8 @@ describe('where a name leads to several containers', () => {
     expect(await askAll(600, 10)).toEqual([]);
     edge.names.names.set('web', ['127.0.1.1', '127.0.1.3']);
     expect(await askAll(300, 10)).toEqual([]);
-    expect([answered['a'], answered['c']].map((count = 0) => count > 100)).toEqual([true, true]);
+    // For a second the name still leads to the third one, whose requests may all go to the same other one.
+    expect([answered['a'], answered['c']].map((count = 0) => count > 60)).toEqual([true, true]);
   });
 
   test('they are asked for once a second, and a name that is gone is like nobody at all', async () => {

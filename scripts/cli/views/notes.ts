@@ -21,11 +21,11 @@ export function notesLines({ from, to, back, releases }: ReleaseNotes): string[]
 export function markdownNotes({ from, to, back, releases }: ReleaseNotes): string[] {
   if (releases.length === 0) return [`${from} and ${to} are the same release.`];
   return [
-    `# ${escapedMarkdown(from)} to ${escapedMarkdown(to)}`,
+    `# ${from} to ${to}`,
     ...(back ? ['', 'All of this is taken back.'] : []),
     ...releases.flatMap((release) => [
       '',
-      `## ${escapedMarkdown(release.version)}`,
+      `## ${release.version}`,
       ...(release.runs.length > 0 ? ['', `Runs in ${release.runs.join(', ')}.`] : []),
       '',
       ...(release.commits ?? []).map(({ id, subject }) => `- ${escapedMarkdown(subject)} (\`${id.slice(0, 7)}\`)`),
