@@ -50,9 +50,9 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
   }
 
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + 60_000; !(await holds());) {
+    for (const end = Date.now() + 240_000; !(await holds());) {
       if (Date.now() > end)
-        throw new Error(`not within a minute: ${what}; ${JSON.stringify((await status()).problems)}`);
+        throw new Error(`not within four minutes: ${what}; ${JSON.stringify((await status()).problems)}`);
       await sleep(500);
     }
   }
