@@ -107,13 +107,15 @@ export class Edge {
     if (result.code !== 0) throw this.#failed('keep a copy of the record', result);
   }
 
-  /** Returns the copy of what is recorded; undefined where the host has none. Throws LockageError when it is spoilt. */
+  /**
+   * Returns the copy of what is recorded, also where the edge does not run; undefined where the host has none. Throws LockageError
+   * when it is spoilt.
+   */
   async record(): Promise<string | undefined> {
-    const argv = ['cat', '/live/record'];
-    const result = await this.#engine.exec(this.#container, argv, { deadline: 30_000, maxOutput: longestRecord });
-    if (result.code !== 0) return undefined;
+    const [file] = (await this.#engine.getArchive(this.#container, '/live/record', { deadline: 30_000 })) ?? [];
+    if (!file) return undefined;
     try {
-      const packed = Buffer.from(result.stdout, 'base64');
+      const packed = Buffer.from(file.content.toString(), 'base64');
       return gunzipSync(packed, { maxOutputLength: longestText }).toString();
     } catch (error) {
       throw new LockageError(`${this.#engine.host}: its copy of the record is spoilt`, { cause: error });
@@ -312,9 +314,7 @@ export class Edge {
   }
 }
 
-/** Bytes of a copy of the record, compressed. */
-const longestRecord = 64 * 2 ** 20;
-/** Bytes of its text: a few compressed ones can stand for more than a memory holds. */
+/** Bytes of the text of a copy of the record: a few compressed ones can stand for more than a memory holds. */
 const longestText = 256 * 2 ** 20;
 
 /** Exit codes of the script. */

@@ -30,15 +30,16 @@ export async function keptRecords(
   return found.map((each) => ('answer' in each ? each.answer : { ...each, containers: new Map() }));
 }
 
+/** Asks for files alone: an edge that does not run has them, too. */
 async function whatEdgeKeeps(
   engine: Engine,
   place: Place,
 ): Promise<Pick<KeptRecord, 'fence' | 'copy' | 'noCopy' | 'unread'>> {
   const edge = new Edge(engine, environmentNames(place.app, place.environment).edge);
-  const state = await edge.show().catch(() => undefined);
-  if (!state) return { noCopy: 'no edge proxy of it runs there', ...((await isThere(edge)) ? { unread: true } : {}) };
-  const fence = state.fence ? { fence: state.fence } : {};
+  let fence: Pick<KeptRecord, 'fence'> = {};
   try {
+    const found = await edge.fence();
+    if (found) fence = { fence: found };
     const text = await edge.record();
     return text === undefined
       ? { ...fence, noCopy: 'it keeps no copy of the record' }
@@ -46,12 +47,4 @@ async function whatEdgeKeeps(
   } catch (error) {
     return { ...fence, noCopy: messageOf(error), unread: true };
   }
-}
-
-/** Returns whether there is an edge that has been used, or may be one: it tells of its fence also while it does not run. */
-function isThere(edge: Edge): Promise<boolean> {
-  return edge.fence().then(
-    (fence) => fence !== undefined,
-    () => true,
-  );
 }

@@ -1,7 +1,6 @@
 import { LockageError } from '../errors.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
-import { environmentNames } from '../model/names.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
 import type { Ledger } from '../model/revision.ts';
 import { toRecord } from '../model/target-record.ts';
@@ -56,8 +55,8 @@ function refuseUnread(place: Place, kept: readonly KeptRecord[]): void {
   throw new LockageError(`whose ${environment} of ${app} is on ${namesOf(unread)} cannot be told`, {
     details: unread.map(({ host, error, noCopy }) => `${host.name}: ${error ?? noCopy ?? 'its copy cannot be read'}`),
     hint:
-      `The copy of the record there would say so, and nothing was touched. Where no edge proxy runs, start it on that host: ` +
-      `\`docker start ${environmentNames(app, environment).edge}\`. Or take the host out of ${environment}.`,
+      `The copy of the record there would say so, and nothing was touched: have it answer, use the version of Lockage that wrote ` +
+      `the copy, or take the host out of ${environment}.`,
   });
 }
 

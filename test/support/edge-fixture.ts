@@ -1,9 +1,9 @@
 /** An edge without a container: its script in a folder of its own, run by the busybox that edges have. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Engine } from '../../infra/docker/api/client.ts';
 import { setName, type RouteSet } from '../../infra/edge/edge.ts';
 import { edgeScript } from '../../infra/edge/script.ts';
@@ -160,6 +160,10 @@ export class EdgeFixture {
         else writeFileSync(this.live(path), content);
       }
     };
+    const getArchive = async (_container: string, path: string) => {
+      const file = path.replace('/live/', `${this.live()}/`);
+      return existsSync(file) ? [{ path: basename(file), content: readFileSync(file) }] : undefined;
+    };
     const nothing = async () => undefined;
     const createContainer = async (name: string) => void this.made.push(name);
     const startContainer = async (name: string) => void this.moves.push(`start ${name}`);
@@ -176,6 +180,7 @@ export class EdgeFixture {
     const calls = {
       exec,
       putArchive,
+      getArchive,
       createContainer,
       inspectContainer,
       listContainers,

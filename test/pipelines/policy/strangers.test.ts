@@ -49,13 +49,13 @@ describe('a host that keeps a record', () => {
 });
 
 test.each<readonly [string, Partial<KeptRecord>]>([
-  ['no edge proxy of it runs there', { unread: true, noCopy: 'no edge proxy of it runs there' }],
+  ['its copy of the record is spoilt', { unread: true, noCopy: 'its copy of the record is spoilt' }],
   ['does not answer within 10 s', { error: 'does not answer within 10 s' }],
 ])('a host whose record cannot be read may be anybody’s: %s', (reason, told) => {
   const silent: KeptRecord = { host: host('prod-9'), containers: new Map(), ...told };
   const text = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 2)), silent]));
   expect(text).toMatch(`whose prod of shop is on prod-9 cannot be told | prod-9: ${reason}`);
-  expect(text).toContain('`docker start shop-prod-edge`');
+  expect(text).toContain('or take the host out of prod');
   const others = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 3, 11)), silent]));
   expect(others).toMatch(/^on prod-9, prod of shop is another project’s/);
 });
