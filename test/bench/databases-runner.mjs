@@ -1,12 +1,14 @@
 /**
  * Runs tests that change data, each on a pristine database by one of the methods, as a command of `lockage test`; prints one line
- * of JSON with milliseconds. Its arguments: the method, the number of tests, how many at a time, and the folder with the driver.
+ * of JSON with milliseconds. Its arguments: the method, the number of tests, how many at a time, the milliseconds that each waits for
+ * something of its own, and the folder with the driver.
  */
 import { execFile, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const [method = '', count = '', parallel = '', driver = ''] = process.argv.slice(2);
+const [method = '', count = '', parallel = '', ownTime = '', driver = ''] = process.argv.slice(2);
 const postgres = createRequire(`${driver}/`)('postgres');
 const { takeDatabase } = await import(process.env['LOCKAGE_TEST_HELPER'] ?? '');
 const docker = promisify(execFile);
@@ -30,6 +32,7 @@ async function work(worker) {
     const { url, end } = await begin(worker);
     waits.push(performance.now() - asked);
     await changeData(url);
+    if (Number(ownTime) > 0) await sleep(Number(ownTime));
     await end();
   }
 }
@@ -76,7 +79,8 @@ async function restored() {
     names.set(worker, stdout.trim());
   }
   const inFork = ['--host', '/tmp', '--username', 'shop'];
-  const { stdout: dump } = await docker('docker', ['exec', names.get(1), 'pg_dump', ...inFork, 'shop']);
+  const words = ['exec', names.get(1), 'pg_dump', ...inFork, 'shop'];
+  const { stdout: dump } = await docker('docker', words, { maxBuffer: 256 * 1024 * 1024 });
   const remake = 'drop database shop with (force);\ncreate database shop;\n\\connect shop\n';
   return async (/** @type {number} */ worker) => {
     const client = ['psql', '--quiet', '--no-psqlrc', ...inFork, '--dbname', 'postgres', '--set', 'ON_ERROR_STOP=1'];

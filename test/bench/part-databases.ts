@@ -1,3 +1,4 @@
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../../scripts/tools/cache.ts';
 import { DatabaseShop } from '../support/databases-fixture.ts';
@@ -10,6 +11,21 @@ const slowPerRound = 10;
 const parallelisms = [1, 4, 16];
 const longestWait = 50;
 
+/** Milliseconds that a test waits for something of its own, where tests are not to do nothing but load the database. */
+const ownTime = 2_000;
+
+/** What an ordinary database has besides the sample's two tables: 100,000 rows in 40 tables, with an index each. */
+const tables = `
+do $$
+begin
+  for number in 1..40 loop
+    execute format('create table orders_%s (id bigserial primary key, customer int not null, item text not null)', number);
+    execute format('insert into orders_%s (customer, item) select n %% 997, md5(n::text) from generate_series(1, 2500) n', number);
+    execute format('create index on orders_%s (customer, item)', number);
+  end loop;
+end $$;
+`;
+
 interface Measured {
   /** tests that were run */
   readonly count: number;
@@ -19,16 +35,26 @@ interface Measured {
   readonly waits: Figure;
 }
 
-/** The ways to a pristine database, by the words of `lockage test` and of the runner. */
-const methods = {
-  pool: { words: ['--per', 'test'], method: 'taken', perRound: testsPerRound },
+interface Method {
+  /** of `lockage test` */
+  readonly words: readonly string[];
+  /** the runner's word */
+  readonly method: 'taken' | 'truncate' | 'restore';
+  readonly perRound: number;
+  /** milliseconds */
+  readonly ownTime?: number;
+}
+
+const pool: Method = { words: ['--per', 'test'], method: 'taken', perRound: testsPerRound };
+
+/** The ways to a pristine database. */
+const methods: Readonly<Record<string, Method>> = {
+  pool,
   cold: { words: [], method: 'taken', perRound: slowPerRound },
   template: { words: ['--per', 'test', '--strategy', 'template'], method: 'taken', perRound: testsPerRound },
   truncate: { words: [], method: 'truncate', perRound: testsPerRound },
   restore: { words: [], method: 'restore', perRound: slowPerRound },
-} as const;
-
-type Method = keyof typeof methods;
+};
 
 /** Tests that change data, each on a pristine copy, by forks and by what else gives one. */
 export const databasesPart: Part = {
@@ -37,8 +63,9 @@ export const databasesPart: Part = {
   async withoutHosts(options) {
     const shop = await DatabaseShop.open();
     try {
+      await appendFile(join(shop.folder, 'seed.sql'), tables);
       await shop.succeed('db', 'bake');
-      return [...(await coldForks(shop, options)), ...(await suites(shop, options))];
+      return [...(await coldForks(shop, options)), ...(await suites(shop, options)), await patient(shop, options)];
     } finally {
       await shop.remove();
     }
@@ -89,10 +116,10 @@ async function coldForks(shop: DatabaseShop, { rounds, log }: PartOptions): Prom
 async function suites(shop: DatabaseShop, { rounds, signal, log }: PartOptions): Promise<Row[]> {
   const rows: Row[] = [];
   for (const parallel of parallelisms) {
-    const found = new Map<Method, Measured>();
-    for (const name of Object.keys(methods) as Method[]) {
+    const found = new Map<string, Measured>();
+    for (const [name, method] of Object.entries(methods)) {
       signal.throwIfAborted();
-      const measured = await suite(shop, name, methods[name].perRound * rounds, parallel);
+      const measured = await suite(shop, method, method.perRound * rounds, parallel);
       found.set(name, measured);
       log(`${measured.count} tests, ${parallel} at a time: ${name} ${Math.round(measured.each)} ms each`);
     }
@@ -120,12 +147,24 @@ async function suites(shop: DatabaseShop, { rounds, signal, log }: PartOptions):
   return rows;
 }
 
-async function suite(shop: DatabaseShop, name: Method, count: number, parallel: number): Promise<Measured> {
-  const { words, method } = methods[name];
+/** Tests that take a while, 16 at a time: as many databases are asked for as the pool can make ready meanwhile. */
+async function patient(shop: DatabaseShop, { rounds, log }: PartOptions): Promise<Row> {
+  const { count, waits } = await suite(shop, { ...pool, ownTime }, testsPerRound * rounds, 16);
+  log(`${count} tests of ${ownTime / 1000} s, 16 at a time`);
+  return {
+    ...{ part: 'databases', what: `a test of ${ownTime / 1000} s waits, 16 at a time: pool`, unit: 'ms', ours: waits },
+    ...{ goal: `at most ${longestWait} ms`, met: waits.median <= longestWait },
+    note: `from ${Math.round(waits.least)} to ${Math.round(waits.most)} ms`,
+  };
+}
+
+async function suite(shop: DatabaseShop, method: Method, count: number, parallel: number): Promise<Measured> {
   const runner = join(packageRoot(), 'test/bench/databases-runner.mjs');
-  const command = ['node', runner, method, String(count), String(parallel), join(shop.folder, 'app')];
-  const { code, stdout, stderr } = await shop.run('test', '-p', String(parallel), ...words, '--', ...command);
-  if (code !== 0) throw new Error(`${name} ended with ${code}:\n${stderr}`);
+  const numbers = [count, parallel, method.ownTime ?? 0].map(String);
+  const command = ['node', runner, method.method, ...numbers, join(shop.folder, 'app')];
+  const words = ['test', '-p', String(parallel), ...method.words, '--', ...command];
+  const { code, stdout, stderr } = await shop.run(...words);
+  if (code !== 0) throw new Error(`lockage ${words.join(' ')} ended with ${code}:\n${stderr}`);
   const { total, waits } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { total: number; waits: number[] };
   return { count, each: total / count, waits: figure(waits) };
 }
