@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { withCordon, withoutCordoned } from '../model/cordons.ts';
+import { withCordon, withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { counted } from '../model/fence.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -7,7 +7,8 @@ import type { Cordon, Ledger } from '../model/revision.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import type { Context } from './ports.ts';
-import { recordAgain } from './steps/record-again.ts';
+import { askForFences } from './steps/ask-for-fences.ts';
+import { recordAgain, recordAside } from './steps/record-again.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** The host of an environment that is meant. */
@@ -58,16 +59,13 @@ async function record(context: Context, environment: Environment, left: Environm
 
   const found = now.ledger.cordons?.find(({ host }) => host === asked.host);
   if (!found) {
-    // Only those that stay, as the one that goes may be dead. One more that is dead must not keep it from going: the
-    // hosts that answer refuse an older state themselves.
-    const reports = await context.hosts.look(staying).catch(() => []);
+    // Only those that stay, as the one that goes may be dead. One more that is dead must not keep it from going: else neither
+    // of the two could ever go.
+    const { reports, all } = await askForFences(context, withoutPending(staying));
     refuseAhead(environment, now, reports);
-    await recordAgain(context, environment, {
-      record: now,
-      ledger: counted(withCordon(now.ledger, asked)),
-      reports,
-      message: `cordon ${asked.host}`,
-    });
+    const ledger = counted(withCordon(now.ledger, asked));
+    const write = all ? recordAgain : recordAside;
+    await write(context, environment, { record: now, ledger, reports, message: `cordon ${asked.host}` });
   }
   // Also where it was cordoned before: a command that was killed may have recorded it, and no more.
   await context.machines.routeTo(left);

@@ -1,11 +1,13 @@
 import { BrokenError, LockageError, messageOf } from '../errors.ts';
-import { withoutCordoned } from '../model/cordons.ts';
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
+import { askForFences } from './steps/ask-for-fences.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -43,7 +45,7 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
   refuseNeeded(environment, host);
   await context.configuration.checkWithoutHost(environment, host.name);
   const record = await context.records.environment(environment.name);
-  if (record.ledger.revisions.length === 0) await refuseLost(context, environment, record);
+  await refuseLost(context, environment, record);
   const serving = withoutCordoned(environment, record.ledger);
   if (gone) refuseInService(environment, serving, host);
   const consequence = await consequenceOf(context, { environment, record, host, gone });
@@ -73,11 +75,12 @@ function consequenceOf(context: Context, leaving: Leaving): Promise<Consequence>
 
 async function takeOut(
   context: Context,
-  { environment, host, gone }: Leaving,
+  leaving: Leaving,
   { containers, next }: Consequence,
 ): Promise<RemoveHostResult> {
   const { configuration } = context;
-  if (gone) await forget(context, environment, host);
+  const { environment, host, gone } = leaving;
+  if (gone) await forget(context, leaving);
   await configuration.removeHost(environment, host.name).catch((error: unknown) => {
     throw gone ? halfRemoved(configuration.fileOf(environment.name), environment.name, host.name, error) : error;
   });
@@ -85,15 +88,16 @@ async function takeOut(
   return { outcome: 'removed', ...done, ...(next === undefined ? {} : { next }) };
 }
 
-async function forget(context: Context, environment: Environment, host: Target): Promise<void> {
+async function forget(context: Context, { environment, record, host }: Leaving): Promise<void> {
   const { name } = environment;
+  const staying = withoutPending(withoutCordoned(environment, record.ledger));
+  // Those of them that do not answer get no copy either.
+  const { reports } = await askForFences(context, staying);
+  refuseAhead(environment, record, reports);
   await context.removal.forgetHost(name, host.name);
   const { ledger } = await context.records.environment(name);
-  const hosts = withoutCordoned(environment, ledger).hosts.filter((each) => each !== host);
-  // Those of them that do not answer get no copy either.
-  const reports = await context.hosts.look({ ...environment, hosts }).catch(() => []);
   const turn = turnNow(context, { ledger, reports });
-  await context.stacks.copyRecord({ environment: name, hosts, turn });
+  await context.stacks.copyRecord({ environment: name, hosts: staying.hosts, turn });
 }
 
 /** Makes the error for a host that was forgotten but is still listed as a target. */

@@ -18,3 +18,12 @@ export async function recordAgain(
 ): Promise<void> {
   await context.stacks.deploy(stateNow(context, environment.name, known), message);
 }
+
+/** The same where a host in service does not answer: those that do hear of it, and nothing else is asked of any. */
+export async function recordAside(
+  context: Context,
+  environment: Environment,
+  { message, ...known }: NewLedger,
+): Promise<void> {
+  await context.stacks.adopt(stateNow(context, environment.name, known), message);
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { OperationName, RequestOf } from '../../../pipelines/operations/perform.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { host, record, revision } from '../model/values.ts';
+import { accessory, host, record, revision } from '../model/values.ts';
 import { errorOf, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
 const environment = 'prod';
@@ -22,19 +22,28 @@ const cordoned = async () => {
   await world.perform('cordon', { environment, host: 'prod-2' });
   return world;
 };
+const withDatabase = () => worldOf(onHosts({ accessories: [accessory('db')] }), '1.0.0', '2.0.0');
 const onHold = async () => {
   const world = await hosts();
   await world.perform('rollback', { environment, startedAt: 0 });
   return world;
 };
 
+/** One of the hosts does not answer any more. */
+function loseHost(world: MemoryWorld): void {
+  world.place().silent.add('prod-2');
+  world.fail('hosts.look', new LockageError('1 of 2 hosts of prod cannot be used'));
+}
+
 /** Performs an operation in a world that is overtaken, and expects that it is refused and nothing changes. */
 async function expectRefused<Name extends OperationName>(
   prepare: () => Promise<MemoryWorld>,
   name: Name,
   request: RequestOf<Name>,
+  meanwhile: (world: MemoryWorld) => void = () => undefined,
 ): Promise<void> {
   const world = await overtaken(prepare);
+  meanwhile(world);
   const before = world.state();
   const error = await errorOf(world, name, request);
   expect(error?.constructor).toBe(LockageError);
@@ -57,6 +66,21 @@ describe('an older copy of the state changes nothing', () => {
   test('by a replacement of machines', () =>
     expectRefused(() => worldOf(onMachines(), '1.0.0', '2.0.0'), 'replaceMachines', { environment, version: '1.1.0' }));
 });
+
+describe('an older copy of the state changes nothing while a host is dead', () => {
+  test.each<[string, () => Promise<MemoryWorld>, OperationName, object]>([
+    ['a resume where it has no hold', hosts, 'resume', {}],
+    ['an archiving', hosts, 'archive', { withData: false }],
+    ['a cordon of that host', hosts, 'cordon', { host: 'prod-2' }],
+    ['the return of a host that it does not take for cordoned', hosts, 'uncordon', { host: 'prod-2' }],
+    ['a removal of a host', hosts, 'removeHost', { host: 'prod-2' }],
+    ['a restart of an accessory', withDatabase, 'restartAccessory', { accessory: 'db' }],
+    ['a rollback of what was lost', () => worldOf(onHosts()), 'rollback', { startedAt: 0 }],
+  ])('by %s', (_, prepare, name, request) => expectRefused(prepare, name, { environment, ...request }, loseHost));
+});
+
+test('an older copy of the state forgets no host that is gone', () =>
+  expectRefused(cordoned, 'removeHost', { environment, host: 'prod-2', gone: true }));
 
 describe('a state from before a change that made no revision changes nothing', () => {
   /** Performs something, and puts the state back from before. */

@@ -78,7 +78,7 @@ export class Command {
     const command = new Command(fleet, operator, fault);
     for (const engine of fleet.engines) {
       const door = await Door.open(engine, join(fleet.folder, `${randomUUID().slice(0, 8)}.sock`));
-      door.fate = (call) => (fleet.unplugged === engine.host.name ? 'broken' : command.#fateOf(call));
+      door.fate = (call) => ([fleet.unplugged].flat().includes(engine.host.name) ? 'broken' : command.#fateOf(call));
       door.fallAsleep = () => (command.#awake = fault?.meanwhile?.() ?? Promise.resolve());
       door.awake = () => command.#awake;
       command.#doors.set(engine.host.name, door);

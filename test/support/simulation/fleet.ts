@@ -12,8 +12,7 @@ import { Programs } from './programs.ts';
 import { SimulatedRegistry } from './registry.ts';
 import { StateFolder } from './stacks.ts';
 
-const hostNames = ['prod-1', 'prod-2'];
-const { route: _, ...withoutRoute } = role({ name: 'worker', hosts: hostNames });
+const { route: _, ...withoutRoute } = role({ name: 'worker' });
 
 /** Somebody who gives commands: on a computer with a state folder, which others may share. */
 export interface Operator {
@@ -22,7 +21,7 @@ export interface Operator {
 }
 
 /**
- * Two simulated hosts with an environment, `prod`, a registry with its releases, and operators whose commands are the real ones:
+ * Simulated hosts, two unless told, with an environment, `prod`, a registry with its releases, and operators whose commands are the real ones:
  * operations, adapters, provider and the script of edges. All clocks go forward together.
  */
 export class Fleet {
@@ -34,12 +33,15 @@ export class Fleet {
   readonly #commands: Command[] = [];
   readonly #states = new Map<string, StateFolder>();
   readonly #realNow = Date.now;
-  /** a host that nobody reaches */
-  unplugged: string | undefined;
+  /** a host that nobody reaches, or several */
+  unplugged: string | readonly string[] | undefined;
+  /** where its roles run, as it is configured now */
+  places: readonly string[];
   #ahead = 0;
 
-  private constructor(registry: SimulatedRegistry) {
+  private constructor(registry: SimulatedRegistry, hostNames: readonly string[]) {
     this.registry = registry;
+    this.places = hostNames;
     this.#programs = new Programs(this.folder);
     registry.push('edge', '1', { config: {} });
     this.releases = ['1.0.0', '2.0.0', '3.0.0', '4.0.0'].map((version) => this.#released(version));
@@ -53,8 +55,8 @@ export class Fleet {
     Date.now = () => this.#realNow() + this.#ahead;
   }
 
-  static async start(): Promise<Fleet> {
-    return new Fleet(await SimulatedRegistry.start());
+  static async start(hostNames: readonly string[] = ['prod-1', 'prod-2']): Promise<Fleet> {
+    return new Fleet(await SimulatedRegistry.start(), hostNames);
   }
 
   /** Time goes on, for everybody. */
@@ -145,14 +147,18 @@ export class Fleet {
 
   /** Returns the configuration, with the hosts at the places where one command reaches them. */
   project(states: StateFolder, sockets: ReadonlyMap<string, string>): Project {
-    const hosts = hostNames.map((name): Host => {
-      const made = hostWith(name, { address: this.engine(name).address });
+    const hosts = this.engines.map(({ host: { name }, address }): Host => {
+      const made = hostWith(name, { address });
       if (made.endpoint.kind !== 'unix') throw new Error('a host of the fleet has a socket');
       return { ...made, endpoint: { ...made.endpoint, socket: sockets.get(name) ?? '' } };
     });
     const health = { check: { kind: 'http', path: '/healthz', port: 8080 }, interval: 20, healthy: 1, timeout: 10_000 };
-    const web = role({ hosts: hostNames, route: { publish: 8000, port: 8080 }, health: health as never });
-    const worker = { ...withoutRoute, health: { ...web.health, check: { kind: 'running', for: 10 } as const } };
+    const web = role({ hosts: this.places, route: { publish: 8000, port: 8080 }, health: health as never });
+    const worker = {
+      ...withoutRoute,
+      hosts: this.places,
+      health: { ...web.health, check: { kind: 'running', for: 10 } as const },
+    };
     return {
       app: 'shop',
       root: this.folder,
