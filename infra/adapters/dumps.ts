@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import type { DumpPlace, Dumps } from '../../pipelines/operations/ports/dumps.ts';
+import { basename, join, relative } from 'node:path';
+import type { DumpPlace, Dumps, DumpsToKeep } from '../../pipelines/operations/ports/dumps.ts';
 import type { AccessoriesAdapter } from './accessories.ts';
 
 /** The dumps of data that are taken before migrations: files beside the state of whoever promotes. */
@@ -19,24 +19,25 @@ export class DumpsAdapter implements Dumps {
   async take(
     place: DumpPlace,
     name: string,
-    keep: number,
+    { keep, needed }: DumpsToKeep,
   ): Promise<{ readonly file: string; readonly bytes: number } | undefined> {
     if (!(await this.#accessories.isThere(place))) return undefined;
     const folder = join(this.#folder, place.environment.name);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, `${name}.dump`);
     const { bytes } = await this.#accessories.backUp(place, file, { prove: false });
-    await keepNewest(folder, new RegExp(`^${place.accessory.name}-r\\d+-before-.*\\.dump$`), keep);
+    const pattern = new RegExp(`^${place.accessory.name}-r\\d+-before-.*\\.dump$`);
+    await keepNewest(folder, pattern, { keep, needed: needed.map((each) => basename(each)) });
     return { file: relative(this.#root, file), bytes };
   }
 }
 
-/** Removes all but the newest files that are named so, whichever command wrote them. */
-async function keepNewest(folder: string, pattern: RegExp, keep: number): Promise<void> {
+/** Removes all but the newest files that are named so, and those that are needed, whichever command wrote them. */
+async function keepNewest(folder: string, pattern: RegExp, { keep, needed }: DumpsToKeep): Promise<void> {
   const names = (await readdir(folder)).filter((name) => pattern.test(name));
   const written = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
   );
   const old = written.sort((a, b) => b.at - a.at).slice(keep);
-  for (const { name } of old) await rm(join(folder, name), { force: true });
+  for (const { name } of old) if (!needed.includes(name)) await rm(join(folder, name), { force: true });
 }

@@ -76,13 +76,21 @@ export function withPending(
   const next = nextNumber(ledger);
   const pending = attempts.filter(({ number }) => number >= next);
   if (pending.length === 0) return { ledger };
-  const revisions = pending.map(({ operation: _, ...attempt }) => ({
+  const revisions = pending.map(({ operation: _, dumps: __, ...attempt }) => ({
     ...attempt,
     containers: [],
     secretVersions: {},
     duration: 0,
   }));
-  return { ledger: revisions.reduce<Ledger>(withRevision, ledger), pending };
+  return { ledger: withDumps(revisions.reduce<Ledger>(withRevision, ledger), pending), pending };
+}
+
+function withDumps(ledger: Ledger, pending: readonly Attempt[]): Ledger {
+  const { dumps: known = [] } = ledger;
+  const added = pending
+    .flatMap(({ dumps = [] }) => dumps)
+    .filter(({ file }) => !known.some((each) => each.file === file));
+  return added.length === 0 ? ledger : { ...ledger, dumps: [...known, ...added] };
 }
 
 /** Returns a ledger whose environment runs nothing any more. Its revisions stay, and their numbers go on. */

@@ -75,6 +75,8 @@ export interface Attempt extends Pick<Revision, 'number' | 'release' | 'kind' | 
   readonly result: Exclude<Revision['result'], 'succeeded'>;
   /** that hosts know it by, once it is more than an intent */
   readonly operation?: string;
+  /** taken before its migration, which may have begun when nobody is left to record them */
+  readonly dumps?: readonly DataDump[];
 }
 
 /** A stop that a rollback sets: nothing is promoted until a person lifts it. */
@@ -139,6 +141,10 @@ export interface DataDump {
   readonly schema: DataSchema;
   /** `user@machine`, where the file is */
   readonly actor: string;
+  /** a migration before it did not end well, and may have changed these data */
+  readonly doubtful?: true;
+  /** number of the last change when its data were taken in again */
+  readonly restored?: number;
 }
 
 /** The ledger that an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */

@@ -66,11 +66,19 @@ async function recordRestored(
     (each) => each.accessory === accessory.name && file.endsWith(`/${each.file}`),
   );
   if (!dump) return;
+  if (dump.doubtful) {
+    context.terminal.note(
+      `${dump.file} is from after a migration that did not end well: nobody knows of which schema its data are`,
+    );
+    return;
+  }
   const schema = { ...dump.schema, revision: lastNumber(record.ledger) };
   const { migration: _, ...without } = record;
   const active = withoutPending(withoutCordoned(environment, record.ledger));
   const reports = await context.hosts.look(active);
-  const ledger = { ...record.ledger, schema };
+  const restored = lastNumber(record.ledger);
+  const dumps = record.ledger.dumps?.map((each) => (each === dump ? { ...each, restored } : each)) ?? [];
+  const ledger = { ...record.ledger, schema, dumps };
   await recordAgain(context, environment, { record: without, ledger, reports, message: `restore ${accessory.name}` });
   context.terminal.note(`the data of ${name} are of schema ${schema.version} again`);
 }

@@ -75,10 +75,12 @@ function waysOut(environment: string, release: Release, { ledger }: EnvironmentR
   ];
 }
 
-/** Returns the dumps that the code of a release runs with, all from before one migration: the last one. */
+/** Returns the dumps that the code of a release runs with for certain, all from before one migration: the last one. */
 function dumpsFor(dumps: readonly DataDump[], release: Release): readonly DataDump[] {
   // Data that are older than its code would have to be migrated first.
-  const fitting = dumps.filter(({ schema }) => runsWith(release, schema) && schema.version >= (release.schema ?? 0));
+  const fitting = dumps.filter(
+    ({ schema, doubtful }) => !doubtful && runsWith(release, schema) && schema.version >= (release.schema ?? 0),
+  );
   const last = Math.max(...fitting.map(({ revision }) => revision));
   return fitting.filter(({ revision }) => revision === last);
 }

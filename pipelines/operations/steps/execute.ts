@@ -14,7 +14,7 @@ import { samePlace, type DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
-import type { PlannedRevision, Revision } from '../../model/revision.ts';
+import type { Attempt, PlannedRevision, Revision } from '../../model/revision.ts';
 import { withSchema } from '../../model/schema.ts';
 import { VerificationFailedError } from '../../model/verification-failed.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
@@ -50,7 +50,7 @@ export async function execute(context: Context, operation: Operation): Promise<R
   const otherwise = await servedOtherwise(context, operation);
   try {
     const ledger = withRevision(withSchema(desired.ledger, operation.before), succeeded);
-    const attempt = { ...begun(operation.revision), operation: desired.operation };
+    const attempt = { ...begun(operation.revision), operation: desired.operation, ...dumpsOf(operation) };
     const attempts = withAttempt(desired.attempts, attempt);
     await context.stacks.deploy({ ...desired, attempts, startedAt, ledger }, message);
     return { ...succeeded, duration: context.now() - startedAt };
@@ -65,6 +65,12 @@ export async function execute(context: Context, operation: Operation): Promise<R
     if (error instanceof NotStartedError) throw error;
     throw await revert(context, operation, error, otherwise);
   }
+}
+
+/** Returns the dumps that were taken for an operation: they are known as soon as its migration may begin. */
+function dumpsOf({ desired, revision }: Operation): Pick<Attempt, 'dumps'> {
+  const dumps = desired.ledger.dumps?.filter((each) => each.revision === revision.number) ?? [];
+  return dumps.length > 0 ? { dumps } : {};
 }
 
 /**
@@ -171,7 +177,7 @@ async function deployBefore(
   });
   // Known from the start, as going back may not come to its end.
   const reason = context.secrets.mask(why);
-  const attempts = withAttempt(back.attempts, failed(revision, reason));
+  const attempts = withAttempt(back.attempts, { ...failed(revision, reason), ...dumpsOf(operation) });
   const results = error instanceof VerificationFailedError ? { verification: error.results } : {};
   const ledger = withRevision(withSchema(before.ledger, now), {
     ...revision,

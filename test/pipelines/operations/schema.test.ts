@@ -103,6 +103,57 @@ describe('the schema of data', () => {
     expect(world.place().record.ledger.dumps?.map(({ version }) => version)).toEqual(['3.0.0', '4.0.0']);
   });
 
+  describe('after a migration that did not end', () => {
+    const promote = (world: MemoryWorld, version: string) =>
+      errorOf(world, 'promote', { version, environment: 'prod' });
+    const dumpsIn = (world: MemoryWorld) =>
+      world.place().record.ledger.dumps?.map(({ file, doubtful }) => `${file}${doubtful ? ' doubtful' : ''}`);
+    const file = (name: string) => `.lockage/dumps/prod/db-${name}.dump`;
+    const fails = (world: MemoryWorld) => world.fail('stacks.deploy claimed', new RolledBackError('migration failed'));
+
+    test('the dump from before it stays however often it is tried again, and is the way back', async () => {
+      const world = await withSchemas('2.0.0');
+      for (const _ of [1, 2, 3]) {
+        fails(world);
+        expect(await promote(world, '3.0.0')).toBeInstanceOf(RolledBackError);
+        world.calm();
+      }
+      expect(await promote(world, '3.0.0')).toBeUndefined();
+      expect(world.notes).toContainEqual(expect.stringContaining(`${file('r2-before-3.0.0')} is from before it`));
+      expect(dumpsIn(world)).toEqual([file('r2-before-3.0.0'), `${file('r5-before-3.0.0')} doubtful`]);
+      expect(said(await errorOf(world, 'rollback', back))).toContain(`restore prod db ${file('r2-before-3.0.0')}\``);
+    });
+
+    test('so it does where the operator was killed in it', async () => {
+      const world = await withSchemas('2.0.0');
+      world.at('stacks.deploy claimed', () => world.kill());
+      await promote(world, '3.0.0');
+      world.calm();
+      expect(await promote(world, '3.0.0')).toBeUndefined();
+      expect(dumpsIn(world)).toEqual([file('r2-before-3.0.0'), `${file('r3-before-3.0.0')} doubtful`]);
+    });
+
+    test('a dump is certain again once that one was taken in', async () => {
+      const world = await withSchemas('2.0.0');
+      fails(world);
+      await promote(world, '3.0.0');
+      world.calm();
+      const request = { environment: 'prod', accessory: 'db', file: `/shop/${file('r2-before-3.0.0')}` };
+      await world.perform('restoreAccessory', request);
+      expect(await promote(world, '3.0.0')).toBeUndefined();
+      expect(dumpsIn(world)).toEqual([file('r2-before-3.0.0'), file('r3-before-3.0.0')]);
+    });
+
+    test('or where it had ended well, and only its release failed', async () => {
+      const world = await withSchemas('1.0.0');
+      world.fail('stacks.deploy made', new RolledBackError('prod-1: web was not healthy'));
+      await promote(world, '2.0.0');
+      world.calm();
+      expect(await promote(world, '3.0.0')).toBeUndefined();
+      expect(dumpsIn(world)).toEqual([file('r2-before-2.0.0'), file('r3-before-3.0.0')]);
+    });
+  });
+
   test('a dump that fails refuses the promotion, and nothing was changed', async () => {
     const world = await withSchemas('1.0.0');
     world.fail('dumps.take', new LockageError('prod-1: the disk is full'));
