@@ -27,6 +27,9 @@ export class LockageError extends Error {
 /** An operation that was refused before any of it was carried out: there is nothing to go back from. */
 export class NotStartedError extends LockageError {}
 
+/** An operation that the operator stopped before its first change: there is nothing to go back from. */
+export class StoppedError extends NotStartedError {}
+
 /** A lock that somebody else holds on the same thing: the same command can be tried again later. */
 export class LockedError extends NotStartedError {}
 

@@ -6,6 +6,7 @@ import {
   LockedError,
   NotStartedError,
   RolledBackError,
+  StoppedError,
 } from '../errors.ts';
 import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
@@ -123,7 +124,8 @@ export interface PerformOptions {
 
 /** Returns the error that says what is true: a step that refuses to go on knows nothing of those before it. */
 function honestError(error: unknown, progress: Progress, interrupted: boolean): unknown {
-  if (interrupted && !(error instanceof LockageError)) return interruptedError(error, progress);
+  const isStopped = error instanceof StoppedError || (interrupted && !(error instanceof LockageError));
+  if (isStopped) return interruptedError(error, progress);
   if (isOfSystem(error) && progress !== 'nothing') return systemError(error, progress);
   if (!isRefusal(error) || progress === 'nothing') return error;
   // Who is locked out may try again later, whatever was made beside what serves.

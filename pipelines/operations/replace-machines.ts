@@ -1,4 +1,4 @@
-import { BrokenError, LockageError, messageOf } from '../errors.ts';
+import { BrokenError, LockageError, messageOf, StoppedError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
@@ -157,7 +157,7 @@ async function takeOver(
  * Removes machines that a failure left. Where it is not known what serves, everything stays for a person to look at.
  */
 async function reconcileAfter(context: Context, name: string, error: unknown): Promise<void> {
-  if (error instanceof BrokenError) return;
+  if (error instanceof BrokenError || error instanceof StoppedError) return;
   await context.machines.reconcile(name).catch((second: unknown) => {
     context.terminal.note(`the next promotion removes the new machines of ${name}: ${messageOf(second)}`);
   });

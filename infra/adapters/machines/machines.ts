@@ -55,7 +55,7 @@ export class MachinesAdapter implements Machines {
     return withMachinesLock(this.#dependencies, environment, () => startMachines(this.#dependencies, environment));
   }
 
-  routeTo(environment: Environment): Promise<void> {
+  routeTo(environment: Environment): Promise<boolean> {
     return pointLoadBalancer(this.#dependencies, environment);
   }
 

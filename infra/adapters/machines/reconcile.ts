@@ -39,9 +39,12 @@ function stays(environment: Environment, ledger: Ledger, { host }: MachineInputs
   return serves || environment.hosts.some(({ name }) => name === host);
 }
 
-/** Points an environment's load balancer at its machines that are in service. */
-export async function pointLoadBalancer({ records, session }: Dependencies, environment: Environment): Promise<void> {
-  if (!environment.machines) return;
+/** Points an environment's load balancer at its machines that are in service. Returns whether it led elsewhere. */
+export async function pointLoadBalancer(
+  { records, session }: Dependencies,
+  environment: Environment,
+): Promise<boolean> {
+  if (!environment.machines) return false;
   const record = await records.environment(environment.name);
-  await setBackends(session.machines, { environment: environment.name }, backendsOf(environment, record));
+  return setBackends(session.machines, { environment: environment.name }, backendsOf(environment, record));
 }

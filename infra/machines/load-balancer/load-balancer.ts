@@ -85,22 +85,23 @@ export async function ensureLoadBalancer(
 
 /**
  * Points an environment's load balancer at exactly these machines: see `moveBackends`. Does nothing where it already
- * does, or where there is no load balancer.
+ * does, or where there is no load balancer, and returns false then.
  */
 export async function setBackends(
   folders: MachineFolders,
   place: Pick<Place, 'environment'>,
   machines: readonly Backend[],
-): Promise<void> {
+): Promise<boolean> {
   const home = loadBalancerFolder(folders, place);
   // A host has more fields than the load balancer needs.
   const servers = machines.map(({ name, address, ports }) => ({ name, address, ...(ports ? { ports } : {}) }));
   const [manifest, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
-  if (!manifest) return;
+  if (!manifest) return false;
   // A killed run may have sent the process something else than the folder records.
   const isCurrent = slots && mismatches(slots, manifest.ports, servers).length === 0;
-  if (isCurrent && canonicalJson(manifest.servers) === canonicalJson(servers)) return;
+  if (isCurrent && canonicalJson(manifest.servers) === canonicalJson(servers)) return false;
   await moveBackends({ ...manifest, home, servers });
+  return true;
 }
 
 /** Returns whether a load balancer runs, and the machines it sends requests to. */

@@ -21,9 +21,9 @@ export interface Machines {
   ensure(environment: Environment, image?: string): Promise<Environment>;
   /**
    * Points the environment's one address at its hosts that are in service, and at no others. Resolves when those that it
-   * led to have no request under way.
+   * led to have no request under way. Returns false where it did so already, or there is none.
    */
-  routeTo(environment: Environment): Promise<void>;
+  routeTo(environment: Environment): Promise<boolean>;
   /**
    * Removes machines that neither serve nor are configured, with all that is recorded of them; the one address leads to
    * the others before.

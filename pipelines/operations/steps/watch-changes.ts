@@ -1,4 +1,4 @@
-import { isRefusal } from '../../errors.ts';
+import { isRefusal, StoppedError } from '../../errors.ts';
 import type { DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
@@ -71,6 +71,13 @@ export function watchChanges(context: Context, trail: AuditTrail): WatchedContex
   const count = (key: PropertyKey) => {
     if (progress !== 'changed') progress = preparing.has(key) ? 'prepared' : 'changed';
   };
+  let hasBegun = false;
+  /** Nothing is begun that the operator wants no more. What is under way by then is ended, or taken back, by whoever does it. */
+  const first = (call: () => unknown) => () => {
+    if (!hasBegun && context.signal.aborted) throw new StoppedError('interrupted: nothing was changed');
+    hasBegun = true;
+    return call();
+  };
   const watched = <Port extends keyof Ports>(name: Port): Ports[Port] => {
     const calls = new Set<PropertyKey>(changing[name]);
     return new Proxy(context[name], {
@@ -80,7 +87,7 @@ export function watchChanges(context: Context, trail: AuditTrail): WatchedContex
         return (...values: unknown[]): unknown => {
           const call = (): unknown =>
             Reflect.apply(member, port, anchoring.has(key) ? withHead(values, trail) : values);
-          if (calls.has(key)) return counted(begun(context, trail, call), () => count(key));
+          if (calls.has(key)) return counted(begun(context, trail, first(call)), () => count(key));
           if (announced.has(key)) return begun(context, trail, call);
           return heard(`${name}.${String(key)}`, values, call(), trail);
         };
@@ -154,11 +161,11 @@ async function begun({ hosts }: Context, trail: AuditTrail, call: () => unknown)
   return call();
 }
 
-/** Counts a call. One that was refused has changed nothing; one that failed in any other way may have. */
+/** Counts a call. One that was refused, or says false, has changed nothing; one that failed in any other way may have. */
 async function counted(answer: unknown, count: () => void): Promise<unknown> {
   try {
     const result = await answer;
-    count();
+    if (result !== false) count();
     return result;
   } catch (error) {
     if (!isRefusal(error)) count();

@@ -188,7 +188,11 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
     wanted.some((each) => world.place(name).machines.get(each.name) !== image),
   ensure: async (environment, image) => ensure(world.place(environment.name), image),
   routeTo: async ({ name, machines: set, hosts: wanted }) => {
-    if (set) world.place(name).backends = wanted.map((each) => each.name);
+    const place = world.place(name);
+    const next = wanted.map((each) => each.name);
+    if (!set || next.join() === place.backends.join()) return false;
+    place.backends = next;
+    return true;
   },
   reconcile: async (name) => reconcileMachines(world.place(name)),
   present: async (name) => {
