@@ -13,7 +13,7 @@ import type { Hosts, ServingAnswer } from '../../pipelines/operations/ports/host
 import { providerContext, type Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import { hostRoutes } from '../edge/host-routes.ts';
+import { hostRoutes, idleRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { clockOn } from '../hosts/facts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
@@ -156,6 +156,15 @@ export class HostsAdapter implements Hosts {
     const turn = this.#session.lock?.turnOf(desired.turn) ?? desired.turn;
     const hosts = hostRoutes(desired);
     await switchRoutes(providerContext(this.#session, false), { app, environment, operation, turn, hosts, guard: 0 });
+  }
+
+  async closeIdle(desired: DesiredState): Promise<boolean> {
+    const { app, environment, operation } = desired;
+    const hosts = idleRoutes(desired);
+    if (hosts.length === 0) return false;
+    const turn = this.#session.lock?.turnOf(desired.turn) ?? desired.turn;
+    await switchRoutes(providerContext(this.#session, false), { app, environment, operation, turn, hosts, guard: 0 });
+    return true;
   }
 
   async rehearse(desired: DesiredState): Promise<void> {

@@ -27,6 +27,21 @@ export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 
   return [...hosts.values()].flatMap(({ host, set }) => edgeHosts(host).map((edge) => ({ host: edge, set })));
 }
 
+/**
+ * Returns the routes of hosts that serve nothing of an environment any more, and keep what served there: none, as what is kept to go
+ * back to answers nobody until then. They are not among those above: such a host is left alone until the others have switched for good.
+ */
+export function idleRoutes({
+  serving,
+  standby,
+  ledger,
+}: Pick<DesiredState, 'serving' | 'standby' | 'ledger'>): HostRoutes[] {
+  const busy = new Set(serving.map(({ host }) => host.name));
+  const idle = onActiveHosts(ledger, standby).filter(({ host, spec }) => spec.route && !busy.has(host.name));
+  const targets = new Map(idle.map(({ host }) => [host.name, host]));
+  return [...targets.values()].flatMap((host) => edgeHosts(host).map((edge) => ({ host: edge, set: {} })));
+}
+
 /** Returns the name that leads to the containers of a port, and how many there are: a swarm's service has them all. */
 function targetAt(placed: readonly PlacedContainer[], host: Target, publish: number) {
   const found = placed.filter(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);

@@ -144,7 +144,11 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   if (!plan.switches) await fetchParts(context, inputs, plan);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
-  return plan.switches ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
+  const goBack = plan.switches ? switchBack : makeAgain;
+  const result = await goBack(context, inputs, plan, startedAt);
+  // Also to machines that served nothing until now.
+  await context.machines.routeTo(environment);
+  return result;
 }
 
 /** Gets all that containers are made from again: the secrets that they had, and the image. Nothing has changed until then. */

@@ -5,9 +5,9 @@ import type { LoadBalancerView } from '../../../pipelines/inspection/observation
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { silenceText } from '../../edge/edge.ts';
-import { openPorts } from '../../edge/published-ports.ts';
+import { openPorts, publishedPorts } from '../../edge/published-ports.ts';
 import { allVisits } from '../../edge/visits.ts';
 import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
 import { visitLoadBalancer } from '../../machines/load-balancer/visit.ts';
@@ -30,14 +30,15 @@ export function loadBalancerOf(
   return { app: network.app, environment: environment.name, address, ports, ...(trusted ? { trusted } : {}) };
 }
 
-/** Returns the machines of an environment that are in service. */
-export function backendsOf(
-  environment: Environment,
-  { ledger, containers }: Pick<EnvironmentRecord, 'ledger' | 'containers'>,
-): Backend[] {
+/** Returns the machines of an environment that are in service: one that only keeps what served there answers nobody. */
+export function backendsOf(environment: Environment, record: EnvironmentRecord): Backend[] {
+  const { ledger, containers } = record;
   const active = withoutCordoned(environment, ledger);
   const open = openPorts(active, containers);
+  const current = currentRevision(ledger);
+  const serving = new Set((current ? existingContainers(record, current) : containers).map(({ host }) => host.name));
   return active.hosts
+    .filter((host) => serving.has(host.name) || publishedPorts(active, host).length > 0)
     .map((host) => ({ name: host.name, address: host.address, ports: open[host.name] ?? [] }))
     .filter(({ ports }) => ports.length > 0);
 }

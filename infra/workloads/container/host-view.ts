@@ -11,7 +11,7 @@ import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels, passingParts, reaperPart } from '../../docker/labels.ts';
 import { diskOfEngine } from '../../edge/disk.ts';
 import { Edge, isNamed, silenceText, type RouteSet, type Visited } from '../../edge/edge.ts';
-import { hostRoutes } from '../../edge/host-routes.ts';
+import { hostRoutes, idleRoutes } from '../../edge/host-routes.ts';
 import { visitsOf } from '../../edge/visits.ts';
 import type { Look } from '../runtime.ts';
 import { isSecretPart, lostVolumes } from '../secret-volume.ts';
@@ -63,7 +63,10 @@ async function lookAtEdge(
   const { app, environment, record, signal } = look;
   const current = currentRevision(record.ledger);
   const serving = current ? existingContainers(record, current) : [];
-  const recorded = hostRoutes({ serving, fallback: [], ledger: record.ledger });
+  const kept = record.containers.filter((placed) => !serving.includes(placed));
+  const { ledger } = record;
+  const idle = current ? idleRoutes({ serving, standby: kept, ledger }) : [];
+  const recorded = [...hostRoutes({ serving, fallback: [], ledger }), ...idle];
   const own = recorded.find(({ host }) => host.name === view.host.name);
   if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) {
     return own ? { routes: 'unknown' } : {};
@@ -91,7 +94,9 @@ function edgeView({ guarded, silent }: Visited): EdgeView {
 /** Returns whether the edge sends its traffic where the record says, and answers. */
 function routesOf({ pending, now, silent }: Visited, set: RouteSet): NonNullable<HostView['routes']> {
   if (pending !== undefined) return 'unconfirmed';
-  if (!isNamed(now, set)) return 'differ';
+  // One that never served has no set yet.
+  const isClosed = Object.keys(set).length === 0 && now === 'none';
+  if (!isNamed(now, set) && !isClosed) return 'differ';
   return silent.length === 0 ? 'as recorded' : 'no answer';
 }
 

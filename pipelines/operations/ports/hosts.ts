@@ -51,6 +51,8 @@ export interface Hosts {
   forgetImages(environment: Environment, repository: string, unneeded: ReadonlySet<string>): Promise<void>;
   /** Switches all hosts to containers that run already, at once. */
   switchNow(desired: DesiredState): Promise<void>;
+  /** Has hosts that serve nothing of a state, and keep what served there, answer nobody with it. Returns false where there is none. */
+  closeIdle(desired: DesiredState): Promise<boolean>;
   /**
    * Does all that switching to containers needs that run already, but the switch. Throws LockageError naming what keeps
    * which host from it.

@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.ts';
 import { restsAsStandby } from '../../model/container-spec.ts';
 import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
+import { ended } from '../../model/fence.ts';
 import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
@@ -118,7 +119,7 @@ export async function rollOut(
     // That of machines which were to take over goes with them.
     ...(notes.length > 0 && !inputs.replaces ? { hasOtherFoundation: true } : {}),
   });
-  await clearUp(context, inputs, foundation);
+  await clearUp(context, inputs, { foundation, desired: rollout.desired });
   return {
     outcome: 'promoted',
     plan: rollout.plan,
@@ -183,6 +184,7 @@ async function reconcileUnchanged(
   const awake = standbyAtWork(inputs, desired);
   if (awake.length > 0) await context.hosts.startAndStop(environment, [], awake);
   await context.machines.reconcile(environment.name);
+  await context.hosts.closeIdle(desired);
   return { outcome: 'unchanged', plan };
 }
 
@@ -223,10 +225,13 @@ async function pullStandby(
 async function clearUp(
   context: Context,
   { environment, release }: RolloutInputs,
-  { reports: _, drifted: __, ...foundation }: FoundationRequest,
+  { foundation: wanted, desired }: { readonly foundation: FoundationRequest; readonly desired: DesiredState },
 ): Promise<void> {
+  const { reports: _, drifted: __, ...foundation } = wanted;
   try {
     await context.machines.reconcile(environment.name);
+    // Nobody is sent to them any more, also not by the address of an environment's own machines.
+    await context.hosts.closeIdle({ ...desired, turn: ended(desired.turn) });
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await context.stacks.foundation(foundation, { leaving: 'go' });
     const { containers } = await context.records.environment(environment.name);

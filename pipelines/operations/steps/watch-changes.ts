@@ -13,7 +13,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   registry: ['copy'],
   builder: ['push'],
   configuration: ['removeHost'],
-  hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
+  hosts: ['forgetImages', 'switchNow', 'closeIdle', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['build', 'ensure', 'routeTo', 'reconcile', 'destroy'],
   stacks: ['foundation', 'deploy', 'adopt'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],

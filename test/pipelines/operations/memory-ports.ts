@@ -1,4 +1,4 @@
-import { hostRoutes } from '../../../infra/edge/host-routes.ts';
+import { hostRoutes, idleRoutes } from '../../../infra/edge/host-routes.ts';
 import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { archiveOf } from '../../../pipelines/model/archive.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
@@ -143,6 +143,11 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
   forgetImages: async (_environment, _repository, unneeded) => void world.forgotten.push(...unneeded),
   switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),
+  closeIdle: async (desired) => {
+    const idle = idleRoutes(desired).map(({ host: on }) => on.name);
+    for (const on of idle) world.place(desired.environment).engine(on).routes = [];
+    return idle.length > 0;
+  },
   rehearse: async ({ environment, serving }) => {
     const { engines } = world.place(environment);
     const silent = serving.find(
