@@ -64,7 +64,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues, 
     // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
     const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
     const traffic = handover ? new Handover(handover, { dependsOn: [routes] }) : routes;
-    const watched = { ...watchOf(desired), ...(handover ? { handover } : {}), guarded, hosts };
+    const watched = { ...watchOf(desired, hosts), ...(handover ? { handover } : {}), guarded, hosts };
     const watch = new Watch({ ...place, ...watched }, { dependsOn: [traffic] });
     // Only when the watch is over is it known how long the operation took.
     const revisions = watch.id.apply(() => JSON.stringify(verified(timed(desired), told)));
@@ -91,7 +91,7 @@ function barrierOf(desired: DesiredState, hosts: readonly HostRoutes[]) {
   };
 }
 
-function watchOf(desired: DesiredState) {
+function watchOf(desired: DesiredState, hosts: readonly HostRoutes[]) {
   const { operation, turn, watch, ledger, serving, handover, standby, anew } = desired;
   const kept = handover ? standby : anew;
   return {
@@ -99,7 +99,7 @@ function watchOf(desired: DesiredState) {
     turn,
     duration: watch,
     containers: onActiveHosts(ledger, serving),
-    ...(watchesAccessories(desired) ? { accessories: true as const } : {}),
+    ...(watchesAccessories(desired) ? { accessories: neighboursOf(desired, hosts) } : {}),
     stop: toRest(desired),
     ...(desired.jobs ? { jobs: desired.jobs } : {}),
     ...(kept ? { kept } : {}),
@@ -144,6 +144,12 @@ function timed({ ledger, startedAt }: DesiredState): Revision[] {
 function migrated({ migration }: DesiredState, hosts: readonly HostRoutes[]) {
   if (!migration || !hosts.some(({ host }) => host.name === migration.host.name)) return {};
   return { migrated: { host: migration.host, spec: migration.spec } };
+}
+
+/** Returns the hosts whose accessories are watched: those that serve, where some may be left, and those that have nothing else. */
+function neighboursOf({ neighbours = [] }: DesiredState, routes: readonly HostRoutes[]): readonly EnvironmentHost[] {
+  const all = [...routes.map(({ host }) => host), ...neighbours];
+  return [...new Map(all.map((host) => [host.name, host])).values()];
 }
 
 /**

@@ -10,13 +10,13 @@ interface AccessoryStart {
   readonly started: string | undefined;
 }
 
-/** Returns when the accessories of an environment started, on all of its hosts. */
+/** Returns when the accessories of an environment started, on the hosts that have any. */
 export async function accessoryStarts(
   context: ProviderContext,
-  { app, environment, hosts }: Pick<WatchInputs, 'app' | 'environment' | 'hosts'>,
+  { app, environment, accessories: hosts = [] }: Pick<WatchInputs, 'app' | 'environment' | 'accessories'>,
 ): Promise<readonly AccessoryStart[]> {
   const own = { [labels.app]: app, [labels.environment]: environment, [labels.part]: 'accessory' };
-  const found = hosts.map(async ({ host }) => {
+  const found = hosts.map(async (host) => {
     const engine = await context.engine(host);
     const containers = await engine.listContainers({ all: true, labels: own });
     return Promise.all(

@@ -165,8 +165,8 @@ export interface WatchInputs extends Place {
   readonly handover?: HandoverInputs;
   /** run one after the other meanwhile: one that fails takes all hosts back */
   readonly jobs?: readonly JobInputs[];
-  /** the accessories on these hosts are watched as well */
-  readonly accessories?: true;
+  /** hosts whose accessories are watched as well */
+  readonly accessories?: readonly EnvironmentHost[];
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** brought back when the watch ends badly */

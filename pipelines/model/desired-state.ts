@@ -73,6 +73,8 @@ export interface DesiredState {
   readonly drill?: true;
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */
   readonly watch: number;
+  /** hosts with accessories, which are watched with it: they may serve nothing else */
+  readonly neighbours?: readonly EnvironmentHost[];
   /** the operator has not confirmed the routes yet: hosts switch back by themselves */
   readonly guarded: boolean;
   /** machines of the environment that take over from others: all traffic moves from these to those at once */

@@ -2,11 +2,10 @@ import { LockageError, LockedError, messageOf, OvertakenError } from '../errors.
 import { hostsToAsk } from '../inspection/status.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
-import { lastNumber } from '../model/fence.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { HostStorage } from '../model/storage.ts';
-import type { Host, Target } from '../model/target.ts';
+import { edgeHosts, type Host, type Target } from '../model/target.ts';
 import {
   planPruning,
   platformImagesOf,
@@ -92,10 +91,11 @@ async function survey(context: Context, { environments, whole }: Scope): Promise
   };
 }
 
-/** Returns the hosts that may know more than is recorded, and do not say so. */
-function unsureOf({ ledger }: EnvironmentRecord, found: readonly HostStorage[]): string[] {
+/** Returns the hosts that may know more than is recorded, and do not say so. One where nothing ever served was told nothing. */
+function unsureOf({ containers }: EnvironmentRecord, found: readonly HostStorage[]): string[] {
+  const told = new Set(containers.flatMap(({ host }) => edgeHosts(host).map(({ name }) => name)));
   return found
-    .filter((each) => 'error' in each || (lastNumber(ledger) > 0 && each.fence === undefined))
+    .filter((each) => 'error' in each || (told.has(each.host.name) && each.fence === undefined))
     .map(({ host }) => host.name);
 }
 

@@ -114,6 +114,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     ...(anew.length > 0 ? { anew } : {}),
     verify: [...serving, ...anew.filter(({ spec }) => !restsAsStandby(spec))],
     watch: environment.watch,
+    ...neighboursOf(environment),
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
     ...migrated,
@@ -121,6 +122,11 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     secrets: secretsToRecord([...serving, ...standby], { ...record, ...migrated }, versions),
     ledger: record.ledger,
   };
+}
+
+function neighboursOf({ accessories, hosts }: Environment): Pick<DesiredState, 'neighbours'> {
+  const found = hosts.filter(({ name }) => accessories.some((accessory) => accessory.host === name));
+  return found.length > 0 ? { neighbours: found } : {};
 }
 
 /** Refuses other machines beside those that serve, where something must not run on both. Throws LockageError. */

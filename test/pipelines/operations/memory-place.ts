@@ -44,6 +44,8 @@ export class MemoryPlace {
   readonly nameless = new Map<string, string>();
   /** hosts that do not answer when they are asked for their copies */
   readonly silent = new Set<string>();
+  /** hosts whose edges were never told who may act */
+  readonly untold = new Set<string>();
   /** what somebody changed by hand, as `prod-1/shop-prod-edge` → what of it */
   readonly changed = new Map<string, string>();
   /** what was kept of containers before they went */

@@ -354,10 +354,10 @@ const accessories = (world: MemoryWorld): Ports['accessories'] => ({
 const storage = (world: MemoryWorld): Ports['storage'] => ({
   onHosts: async ({ name }, asked) =>
     asked.map((each) => {
-      const { silent, fence } = world.place(name);
+      const { silent, untold, fence } = world.place(name);
       if (silent.has(each.name)) return { host: each, error: 'does not answer' };
       const stored = world.stored.get(each.name) ?? { images: [], volumes: [] };
-      return { host: each, ...stored, ...(fence ? { fence } : {}) };
+      return { host: each, ...stored, ...(fence && !untold.has(each.name) ? { fence } : {}) };
     }),
   removeImage: async ({ name }, names) => {
     const { images, volumes } = world.stored.get(name) ?? { images: [], volumes: [] };

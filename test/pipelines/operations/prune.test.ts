@@ -279,6 +279,16 @@ describe('a pruning of everything', () => {
     expect((await serving.perform('prune', {})).failed.map(({ place }) => place)).toEqual(['registry']);
   });
 
+  test('clears it although a host with nothing but an accessory was never told what is recorded', async () => {
+    const hosts = [...onHosts().hosts, hostWith('db-1')];
+    const world = await worldOf(onHosts({ hosts }), '1.0.0', '2.0.0');
+    world.place().untold.add('db-1');
+    const { outcome, failed } = await world.perform('prune', {});
+    expect([outcome, failed]).toEqual(['nothing to do', []]);
+    world.place().untold.add('prod-2');
+    expect((await world.perform('prune', {})).failed.map(({ place }) => place)).toEqual(['registry']);
+  });
+
   test('says that a registry allows no deletion, which is no failure', async () => {
     const world = await releasedWorld();
     world.deletes = false;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Environment, Role } from '../../../pipelines/model/environment.ts';
 import { ledgerInPool } from '../../../pipelines/model/machine-pool.ts';
 import type { RolloutInputs } from '../../../pipelines/planning/rollout-inputs.ts';
-import { host, refusal, role } from '../model/values.ts';
+import { accessory, host, refusal, role } from '../model/values.ts';
 import {
   broken,
   carriedOut,
@@ -380,4 +380,12 @@ test('a plan tells what of the configuration changes', () => {
   expect(planned(changed, '2.0.0').plan.differences).toEqual([
     { role: 'web', key: 'stopGrace', change: 'changed', from: '10000', to: '20000' },
   ]);
+});
+
+test('accessories are watched on hosts that serve nothing else, but not on those that are cordoned', () => {
+  const database = { accessories: [accessory('db')], roles: [role({ hosts: ['prod-2', 'prod-3'] })] };
+  const three = scene(['prod-1', 'prod-2', 'prod-3'], database);
+  const watched = (now: Scene) => planned(now, '1.0.0').desired.neighbours?.map(({ name }) => name);
+  expect(watched(three)).toEqual(['prod-1']);
+  expect(watched(cordoned(three, 'prod-1'))).toBeUndefined();
 });
