@@ -48,6 +48,12 @@ export function exitCodeOfAll(failures: readonly number[]): number {
   return byUrgency.find((code) => failures.includes(code)) ?? failures[0] ?? ExitCode.ok;
 }
 
+/** The same of one that the operator has stopped in the middle: what is left broken, or in part, is no less so for that. */
+export function exitCodeOfStopped(failures: readonly number[]): number {
+  const worst = exitCodeOfAll(failures);
+  return worst === ExitCode.broken || worst === ExitCode.partial ? worst : ExitCode.interrupted;
+}
+
 /** Returns the exit code that says what anything that was thrown means. */
 export function exitCodeFor(error: unknown): number {
   if (!(error instanceof LockageError)) return ExitCode.bug;

@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { exitCodeFor } from '../../pipelines/model/exit-code.ts';
 
-export { ExitCode, exitCodeOfAll } from '../../pipelines/model/exit-code.ts';
+export { ExitCode, exitCodeOfAll, exitCodeOfStopped } from '../../pipelines/model/exit-code.ts';
 
 /** A program that a user ran in containers and that failed: its exit code becomes that of the command. */
 export class ProgramError extends LockageError {

@@ -1,5 +1,5 @@
 import { runPipeline, type Passage } from '../../../pipelines/operations/run-pipeline.ts';
-import { ExitCode, exitCodeOf, exitCodeOfAll } from '../exit-codes.ts';
+import { exitCodeOf, exitCodeOfAll, exitCodeOfStopped } from '../exit-codes.ts';
 import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { pipelineLines, type PassageEnd } from '../views/pipeline.ts';
@@ -15,9 +15,8 @@ export async function pipelineRunCommand(flags: Flags & { release?: string }, si
     });
     const ends = environments.map(endOf);
     context.terminal.result({ version, environments: ends }, pipelineLines(version, ends));
-    process.exitCode = signal.aborted
-      ? ExitCode.interrupted
-      : exitCodeOfAll(ends.flatMap(({ error }) => error?.code ?? []));
+    const codes = ends.flatMap(({ error }) => error?.code ?? []);
+    process.exitCode = signal.aborted ? exitCodeOfStopped(codes) : exitCodeOfAll(codes);
   });
 }
 

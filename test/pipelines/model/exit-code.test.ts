@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exitCodeOfAll } from '../../../pipelines/model/exit-code.ts';
+import { exitCodeOfAll, exitCodeOfStopped } from '../../../pipelines/model/exit-code.ts';
 
 test.each([
   [[], 0],
@@ -13,4 +13,15 @@ test.each([
   [[7], 7],
 ])('of several that ended with %j, a person has to look at %i first', (codes, first) => {
   expect(exitCodeOfAll(codes)).toBe(first);
+});
+
+test.each([
+  [[], 130],
+  [[130], 130],
+  [[3], 130],
+  [[2, 75], 130],
+  [[3, 5], 5],
+  [[130, 4], 4],
+])('of several that the operator stopped, and that ended with %j, what is left comes first: %i', (codes, first) => {
+  expect(exitCodeOfStopped(codes)).toBe(first);
 });
