@@ -8,7 +8,7 @@ import {
 } from '../../pipelines/errors.ts';
 import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports/accessories.ts';
 import type { Session } from '../context/session.ts';
-import type { ContainerDetails, Engine, OutputLine } from '../docker/api/client.ts';
+import { EngineError, type ContainerDetails, type Engine, type OutputLine } from '../docker/api/client.ts';
 import { isOwnedBy } from '../docker/labels.ts';
 import { dumpInto, proveRestore, takeIn } from '../hosts/accessory-data.ts';
 import { wholeBackup } from '../hosts/backup-file.ts';
@@ -42,8 +42,24 @@ export class AccessoriesAdapter implements Accessories {
       await engine.startContainer(found.Id);
       await this.#untilItWorks(engine, place);
     } catch (error) {
-      throw brokenBy(error, `accessory ${place.accessory.name} is down`, lookAtLogs(place));
+      throw await this.#notRestarted(place, { engine, found }, error);
     }
+  }
+
+  /** Makes the error of a restart, by what is true afterwards. */
+  async #notRestarted(place: AccessoryPlace, { engine, found }: FoundAccessory, error: unknown): Promise<LockageError> {
+    const what = `accessory ${place.accessory.name}`;
+    const state = await engine.inspectContainer(found.Id).then(
+      (now) => now?.State ?? { Running: false, StartedAt: '' },
+      () => undefined,
+    );
+    if (state && !state.Running) return brokenBy(error, `${what} is down`, lookAtLogs(place));
+    if (state && state.StartedAt !== found.State.StartedAt)
+      return brokenBy(error, `${what} was restarted, and does not work`, lookAtLogs(place));
+    // An engine that gave no answer may still be about to stop it.
+    const isRefused = error instanceof EngineError && error.status !== undefined;
+    if (!state || !isRefused) return brokenBy(error, `${what} may be down`, lookAtLogs(place));
+    return new LockageError(`${what} was not restarted, and runs as before: ${error.message}`, { cause: error });
   }
 
   /** Reads the lines of its output. */

@@ -21,6 +21,8 @@ export class ExecEngine {
   programs = '';
   /** what it says of its one container; undefined: there is none */
   details: object | undefined;
+  /** what happens to a request to stop or start it; absent: it is carried out */
+  onRestart: ((url: string) => 'refused' | 'lost' | undefined) | undefined;
   readonly #execs: Exec[] = [];
   #server: Server | undefined;
 
@@ -29,6 +31,12 @@ export class ExecEngine {
     this.#server = createServer(async (request, response) => {
       let text = '';
       for await (const chunk of request) text += String(chunk);
+      const fate = /\/(stop|start)(\?|$)/.test(request.url ?? '') ? this.onRestart?.(request.url ?? '') : undefined;
+      if (fate === 'lost') return void request.socket.destroy();
+      if (fate === 'refused') {
+        response.statusCode = 500;
+        return void response.end(JSON.stringify({ message: 'the daemon is shutting down' }));
+      }
       const answer = this.#answer(request.url ?? '', text);
       response.statusCode = answer === undefined ? 404 : 200;
       response.end(JSON.stringify(answer ?? { message: 'No such container' }));
