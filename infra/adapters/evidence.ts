@@ -10,7 +10,7 @@ import type {
   FoundEvidence,
   NewBundle,
 } from '../../pipelines/operations/ports/evidence.ts';
-import { ownSigner } from '../keys/signers.ts';
+import { ownSigner, showKey } from '../keys/signers.ts';
 import type { Referrers } from '../registry/referrers.ts';
 import type { EvidenceRecord } from './evidence-record.ts';
 
@@ -27,6 +27,7 @@ export interface EvidenceParts {
 export class EvidenceAdapter implements EvidencePort {
   readonly #parts: EvidenceParts;
   #signer: Promise<Signer | undefined> | undefined;
+  #shown: Promise<void> | undefined;
 
   constructor(parts: EvidenceParts) {
     this.#parts = parts;
@@ -37,6 +38,11 @@ export class EvidenceAdapter implements EvidencePort {
     // A project without keys asks nobody, whatever another one has put into the environment.
     if (!project.keys) return undefined;
     return (this.#signer ??= ownSigner(project.keys, { root: project.root, variables, signal }));
+  }
+
+  async show(): Promise<void> {
+    const signer = await this.signer();
+    if (signer) await (this.#shown ??= showKey(signer));
   }
 
   async of({ repository, digest }: Release): Promise<FoundEvidence> {

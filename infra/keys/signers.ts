@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -72,6 +73,14 @@ export async function ownSigner(keys: readonly TrustedKey[], context: SignerCont
     details: [first, ...others].map(({ key }) => key.name),
     hint: 'Name the one with the variable LOCKAGE_KEY.',
   });
+}
+
+/**
+ * Has a signer show that the private key is here: that a program is named, or an agent lists a key, says nothing of it. What is
+ * signed is new each time, and begins as nothing else that counts. Throws LockageError.
+ */
+export async function showKey(signer: Signer): Promise<void> {
+  await signer.sign(Buffer.from(`lockage key 1\n${randomBytes(32).toString('hex')}\n`));
 }
 
 type Sign = (bytes: Uint8Array) => Promise<Buffer>;

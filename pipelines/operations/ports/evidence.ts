@@ -9,6 +9,8 @@ export interface EvidencePort {
    * which one is meant.
    */
   signer(): Promise<Signer | undefined>;
+  /** Has who signs here show that they have the private key, once for each command. Throws LockageError where they cannot. */
+  show(): Promise<void>;
   /** Returns what is signed about the image of a release, wherever it is found. Throws LockageError. */
   of(release: Release): Promise<FoundEvidence>;
   /** Lays bundles beside the image of a release, and records them, also where the registry refuses. Throws LockageError. */

@@ -6,7 +6,7 @@ import { recordedPolicy, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { OutsideApprovals } from '../../policy/evidence/approval-gate.ts';
-import type { SignatureInputs } from '../../policy/evidence/signature-gates.ts';
+import type { Promoter, SignatureInputs } from '../../policy/evidence/signature-gates.ts';
 import type { ApprovalQuestion } from '../ports/approvals.ts';
 import type { Context } from '../ports.ts';
 
@@ -28,12 +28,14 @@ export async function signaturesFor(
   // With the hosts that are cordoned now: who approved need not know of them.
   const environment = environmentNamed(project, name);
   const policy = policyOf(environment, project);
-  if (!policy && !recordedPolicy(record.ledger)) return undefined;
+  const recorded = recordedPolicy(record.ledger)?.policy;
+  if (!policy && !recorded) return undefined;
+  const isExcluded = [policy, recorded].some((each) => each?.approvals?.not?.includes('promoter'));
   const configuration = configurationHash(environment, project.keys);
   const question = { environment: name, release, configuration };
-  const [found, signer, outside] = await Promise.all([
+  const [found, promoter, outside] = await Promise.all([
     evidence.of(release),
-    evidence.signer(),
+    isExcluded ? promoterHere(evidence) : undefined,
     policy?.github && outsideApprovals(context, question, policy.github.of),
   ]);
   return {
@@ -42,8 +44,21 @@ export async function signaturesFor(
     configuration,
     ...found,
     ...(outside ? { outside } : {}),
-    ...(signer ? { promoter: signer.keyId } : {}),
+    ...(promoter ? { promoter } : {}),
   };
+}
+
+/** Returns who promotes, as they have shown: to name somebody else's key would let one person approve their own change. */
+async function promoterHere(evidence: Context['evidence']): Promise<Promoter | undefined> {
+  const signer = await evidence.signer();
+  if (!signer) return undefined;
+  try {
+    await evidence.show();
+    return { keyId: signer.keyId };
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    return { problem: error.message };
+  }
 }
 
 /** Asks outside who has approved. Who does not answer has approved nothing, and is named. */

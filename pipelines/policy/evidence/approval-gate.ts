@@ -30,6 +30,8 @@ export interface ApprovalCase {
   readonly outside?: OutsideApprovals;
   /** name of the key of who promotes; absent: nobody who can sign */
   readonly promoter?: string;
+  /** why who promotes has not shown who they are */
+  readonly unshown?: string;
   readonly now: number;
 }
 
@@ -87,9 +89,10 @@ function approvedOutside({ release, environment, github, outside, now }: Approva
 }
 
 /** Returns what cannot be told apart, where somebody is not to count and nobody knows who that is. */
-function unknownPeople({ promoter, bundles, release }: ApprovalCase, { not = [] }: ApprovalRule) {
+function unknownPeople({ promoter, unshown, bundles, release }: ApprovalCase, { not = [] }: ApprovalRule) {
   if (not.includes('promoter') && promoter === undefined) {
-    const text = 'who promotes is not known, and is not to approve';
+    const why = unshown === undefined ? '' : ` (${unshown})`;
+    const text = `who promotes is not known${why}, and is not to approve`;
     return { text, remedy: 'Promote with a key of your own that may sign `promotion` (see `lockage key ls`).' };
   }
   if (not.includes('builder') && buildersIn(bundles).length === 0) {

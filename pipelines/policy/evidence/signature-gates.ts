@@ -8,6 +8,9 @@ import { approvalGate, promoterOf, type OutsideApprovals } from './approval-gate
 import { evidenceGate, sequenceGate } from './evidence-gates.ts';
 import { readBundles } from './statements.ts';
 
+/** Who promotes: the id of the key that they have shown, or why they have not. */
+export type Promoter = { readonly keyId: string } | { readonly problem: string };
+
 /** What was found of signatures for a release, and who asks. */
 export interface SignatureInputs {
   readonly app: string;
@@ -21,8 +24,8 @@ export interface SignatureInputs {
   readonly outside?: OutsideApprovals;
   /** why not all that there may be was found */
   readonly problem?: string;
-  /** id of the key of who promotes */
-  readonly promoter?: string;
+  /** absent: nobody who can sign, or it does not matter who */
+  readonly promoter?: Promoter;
 }
 
 interface Entering {
@@ -61,7 +64,11 @@ function gatesUnder(
   const { signed, refused } = readBundles(inputs.bundles, release.digest, keys);
   const bundles = { signed, refused: [...(inputs.problem === undefined ? [] : [inputs.problem]), ...refused] };
   const common = { ...entering, app: inputs.app, bundles };
-  const promoter = promoterOf(keys, { keyId: inputs.promoter, environment, now });
+  const promoter =
+    inputs.promoter && 'keyId' in inputs.promoter
+      ? promoterOf(keys, { keyId: inputs.promoter.keyId, environment, now })
+      : undefined;
+  const unshown = inputs.promoter && 'problem' in inputs.promoter ? inputs.promoter.problem : undefined;
   const sequence = evidence.includes('release') ? sequenceGate(common) : undefined;
   return [
     ...evidence.map((wanted) => evidenceGate(common, wanted)),
@@ -74,6 +81,7 @@ function gatesUnder(
               keys,
               configuration: inputs.configuration,
               ...(promoter === undefined ? {} : { promoter }),
+              ...(unshown === undefined ? {} : { unshown }),
               ...(github && inputs.outside ? { github, outside: inputs.outside } : {}),
             },
             approvals,

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyFile, makeKey } from '../../../infra/keys/key-folder.ts';
-import { isAtHand, ownSigner, signerOf } from '../../../infra/keys/signers.ts';
+import { isAtHand, ownSigner, showKey, signerOf } from '../../../infra/keys/signers.ts';
 import { runToEnd, startProcess } from '../../../infra/system/process.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 import { isSignedBy, parsePublicKey, publicKeyOf } from '../../../pipelines/model/public-key.ts';
 import type { PrivateKeySource, TrustedKey } from '../../../pipelines/model/trusted-key.ts';
 
@@ -141,6 +142,21 @@ describe('a private key is refused', () => {
     await expect(by(['echo', 'x'])).rejects.toThrow('another private key');
     await expect(by(['no-such-program'])).rejects.toThrow('is not installed');
   });
+});
+
+test.each<[string, PrivateKeySource]>([
+  ['a program that is not here', { command: ['no-such-program'] }],
+  ['a program that signs what it has kept', { command: ['cat', 'kept'] }],
+  ['an agent that is not here', { agent: true }],
+])('who names a key of %s has not shown that it is theirs', async (_what, source) => {
+  const { privateKey, publicKey } = pairs.ed25519();
+  const kept = await signerOf(trusted('ci', publicKey, { file: await written(privateKey) }), context());
+  await showKey(kept);
+  await writeFile(join(root, 'kept'), await kept.sign(bytes));
+  const variables = { LOCKAGE_KEY: 'ci', SSH_AUTH_SOCK: undefined };
+  const named = await ownSigner([trusted('ci', publicKey, source)], context(variables));
+  if (!named) throw new Error('nobody is named');
+  await expect(showKey(named)).rejects.toThrow(LockageError);
 });
 
 test('one key signs: the only one at hand, or the one that is named', async () => {

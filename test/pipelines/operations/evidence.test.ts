@@ -285,6 +285,35 @@ describe('approvals', () => {
     await made.perform('promote', toProd);
   });
 
+  test.each([
+    ['configured now', { not: ['promoter'] }, { not: ['promoter'] }],
+    ['recorded', { not: ['promoter'] }, {}],
+  ] as const)(
+    'of who promotes do not count under the name of a key that is not theirs: as is %s',
+    async (_, before, now) => {
+      const robot = ownedKey('robot', { signs: ['promotion'] });
+      const rule = { count: 1, within: 24 * hour };
+      const made = await world({ approvals: { ...rule, ...before } }, [ci, anna, ben, robot]);
+      await as(made, ben);
+      made.signer = robot.signer;
+      await made.perform('promote', toProd);
+      made.signer = ci.signer;
+      made.tree = { ...made.tree, commit: 'b'.repeat(40) };
+      await made.perform('release', { version: '2.0.0' });
+      await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+      configure(made, { approvals: { ...rule, ...now } });
+      await as(made, ben, { version: '2.0.0' });
+      // As LOCKAGE_KEY and a command that ben does not have make it look.
+      made.signer = { ...robot.signer, sign: () => Promise.reject(new LockageError('vault-sign is not installed')) };
+      const second = { environment: 'prod', version: '2.0.0' };
+      expect(await refusal(made, second)).toContain(
+        'who promotes is not known (vault-sign is not installed), and is not to approve',
+      );
+      made.signer = robot.signer;
+      await made.perform('promote', second);
+    },
+  );
+
   test('of strangers are refused when they are given, and do not count when they are laid there', async () => {
     const made = await world({ approvals: { count: 1, from: ['anna'], within: 24 * hour } });
     await expect(as(made, ben)).rejects.toThrow('ben does not approve for prod');

@@ -71,6 +71,7 @@ const records = (world: MemoryWorld): Ports['records'] => ({
 
 const signatures = (world: MemoryWorld): Ports['evidence'] => ({
   signer: async () => world.signer,
+  show: async () => void (await world.signer?.sign(Buffer.from('shown'))),
   of: async ({ digest }) => ({ bundles: world.evidence.get(digest) ?? [] }),
   add: async ({ digest }, added) => {
     world.evidence.set(digest, [...(world.evidence.get(digest) ?? []), ...added.map(({ text }) => text)]);

@@ -234,7 +234,7 @@ const refused = async () => {
 const nothingElse: Pick<Ports, 'builder' | 'configuration' | 'evidence'> = {
   builder: { tree: refused, build: refused, push: refused, packages: refused },
   configuration: { fileOf: () => 'environments/prod.yaml', checkWithoutHost: refused, removeHost: refused },
-  evidence: { signer: async () => undefined, of: async () => ({ bundles: [] }), add: refused },
+  evidence: { signer: async () => undefined, of: async () => ({ bundles: [] }), show: refused, add: refused },
 };
 
 /** The fleet's releases get none. */
