@@ -45,8 +45,8 @@ export function approvalGate(inputs: ApprovalCase, rule: ApprovalRule): Gate {
   const command = `lockage approve ${release.version} --to ${environment}`;
   const unknown = unknownPeople(inputs, rule);
   if (unknown !== undefined) return { gate, met: false, ...unknown };
-  const words = lastWords(inputs).filter(({ key: { name } }) => rule.from?.includes(name) ?? true);
-  const rejected = words.find(({ predicate }) => predicate['decision'] !== 'approved');
+  const words = wordsThatCount(inputs, rule);
+  const rejected = words.find(isRejection);
   if (rejected) {
     const { name } = rejected.key;
     const text = `${name} has rejected ${release.version} for ${environment}: ${reasonOf(rejected)}`;
@@ -65,6 +65,21 @@ export function approvalGate(inputs: ApprovalCase, rule: ApprovalRule): Gate {
     ...(inputs.outside?.problem === undefined ? [] : [inputs.outside.problem]),
   ];
   return { gate, met: false, text: text.join('; '), command };
+}
+
+/** Returns the names of those whose word counts by a rule, and whose last one is a rejection. */
+export function rejectedBy(inputs: WordCase, rule: ApprovalRule): string[] {
+  return wordsThatCount(inputs, rule)
+    .filter(isRejection)
+    .map(({ key: { name } }) => name);
+}
+
+function wordsThatCount(inputs: WordCase, { from }: ApprovalRule): Signed[] {
+  return lastWords(inputs).filter(({ key: { name } }) => from?.includes(name) ?? true);
+}
+
+function isRejection({ predicate }: Signed): boolean {
+  return predicate['decision'] !== 'approved';
 }
 
 /**
@@ -102,8 +117,10 @@ function unknownPeople({ promoter, unshown, bundles, release }: ApprovalCase, { 
   return undefined;
 }
 
+type WordCase = Pick<ApprovalCase, 'app' | 'release' | 'environment' | 'bundles' | 'now'>;
+
 /** Returns the last word of each person about this image in this environment; of two at once, the rejection. */
-function lastWords({ app, release, environment, bundles, now }: ApprovalCase): Signed[] {
+function lastWords({ app, release, environment, bundles, now }: WordCase): Signed[] {
   const words = new Map<string, Signed>();
   const isMeant = ({ kind, predicate }: Signed) =>
     kind === 'approval' &&
@@ -113,8 +130,7 @@ function lastWords({ app, release, environment, bundles, now }: ApprovalCase): S
   for (const word of bundles.signed.filter(isMeant)) {
     if (statementProblem(word, { environment, now }) !== undefined) continue;
     const before = words.get(word.key.name);
-    const isLater =
-      !before || word.at > before.at || (word.at === before.at && word.predicate['decision'] !== 'approved');
+    const isLater = !before || word.at > before.at || (word.at === before.at && isRejection(word));
     if (isLater) words.set(word.key.name, word);
   }
   return [...words.values()];

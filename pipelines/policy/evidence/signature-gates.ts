@@ -4,7 +4,7 @@ import type { Gate } from '../../model/gate.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { recordedPolicy } from '../../model/ledger.ts';
-import { approvalGate, promoterOf, type OutsideApprovals } from './approval-gate.ts';
+import { approvalGate, promoterOf, rejectedBy, type OutsideApprovals } from './approval-gate.ts';
 import { evidenceGate, sequenceGate } from './evidence-gates.ts';
 import { readBundles } from './statements.ts';
 
@@ -41,7 +41,9 @@ interface Entering {
  */
 export function signatureGates(entering: Entering, inputs: SignatureInputs): Gate[] {
   const recorded = recordedPolicy(entering.record.ledger);
-  const weaker = recorded ? weakenings(recorded.policy, inputs.policy) : [];
+  const weaker = recorded
+    ? [...weakenings(recorded.policy, inputs.policy), ...silenced(entering, inputs, recorded.policy)]
+    : [];
   const own = inputs.policy ? gatesUnder(entering, inputs, inputs.policy) : [];
   if (!recorded || weaker.length === 0) return own;
   const before = gatesUnder(entering, inputs, recorded.policy);
@@ -53,6 +55,29 @@ export function signatureGates(entering: Entering, inputs: SignatureInputs): Gat
     : `and that one counts: ${unmet.map(({ text }) => text).join('; ')}`;
   const [command] = unmet.flatMap((gate) => gate.command ?? []);
   return [...own, { gate: 'policy', met, text: `${what}, ${rest}`, ...(command === undefined ? {} : { command }) }];
+}
+
+/**
+ * Returns who has rejected the release and would not be heard any more, each as a short text: a rejection stands however it is
+ * configured. A key that is revoked has said nothing, as a thief could have.
+ */
+function silenced(entering: Entering, inputs: SignatureInputs, recorded: SignaturePolicy): string[] {
+  const { policy } = inputs;
+  const isRevoked = (name: string) => policy?.keys.some((key) => key.name === name && key.revoked !== undefined);
+  const heard = policy ? rejectedUnder(entering, inputs, policy) : [];
+  return rejectedUnder(entering, inputs, recorded)
+    .filter((name) => !heard.includes(name) && !isRevoked(name))
+    .map((name) => `${name}, who has rejected it, is not asked any more`);
+}
+
+function rejectedUnder(
+  entering: Entering,
+  { app, bundles: texts }: SignatureInputs,
+  { approvals, keys }: SignaturePolicy,
+): string[] {
+  if (!approvals) return [];
+  const bundles = readBundles(texts, entering.release.digest, keys);
+  return rejectedBy({ ...entering, app, bundles }, approvals);
 }
 
 function gatesUnder(

@@ -435,6 +435,57 @@ describe('a policy that is lowered counts only after a release came in under the
     expect(made.place().serves()).toEqual(everywhere('2.0.0'));
   });
 
+  const alone = { ...rule, count: 1, from: ['anna', 'ben'] };
+  test.each<[string, (made: MemoryWorld) => void]>([
+    [
+      'leaves them out of those who may approve',
+      (made) => configure(made, { approvals: { ...alone, from: ['anna'] } }),
+    ],
+    ['takes their key away', (made) => void (made.keys = [ci.key, anna.key])],
+    [
+      'has their key count elsewhere',
+      (made) => void (made.keys = [ci.key, anna.key, { ...ben.key, environments: ['qa'] }]),
+    ],
+    [
+      'has their key sign other things',
+      (made) => void (made.keys = [ci.key, anna.key, { ...ben.key, signs: ['promotion'] }]),
+    ],
+    [
+      'has their key count later',
+      (made) => void (made.keys = [ci.key, anna.key, { ...ben.key, from: Date.parse('2099-01-01') }]),
+    ],
+    ['asks for no approvals', (made) => void Object.assign(made.place().configured, { approvals: undefined })],
+  ])('a rejection stands against a change that %s', async (_, change) => {
+    const made = await world({ approvals: alone });
+    await as(made, anna);
+    await made.perform('promote', toProd);
+    made.signer = ci.signer;
+    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
+    await made.perform('release', { version: '2.0.0' });
+    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await as(made, ben, { version: '2.0.0', decision: 'rejected', reason: 'it is slow' });
+    change(made);
+    if (made.place().configured.approvals) await as(made, anna, { version: '2.0.0' });
+    expect(await refusal(made, second)).toMatch(
+      /the policy asks for less .*ben has rejected 2\.0\.0 for prod: it is slow/,
+    );
+  });
+
+  test('a rejection by a key that was revoked counts for nothing', async () => {
+    const made = await world({ approvals: alone });
+    await as(made, anna);
+    await made.perform('promote', toProd);
+    made.signer = ci.signer;
+    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
+    await made.perform('release', { version: '2.0.0' });
+    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await as(made, ben, { version: '2.0.0', decision: 'rejected', reason: 'ransom' });
+    made.keys = [ci.key, anna.key, { ...ben.key, revoked: 'stolen' }];
+    await as(made, anna, { version: '2.0.0' });
+    await made.perform('promote', second);
+    expect(made.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
   test('a key that an attacker adds in the same change', async () => {
     const made = await strict();
     made.keys = [...(made.keys ?? []), mallory.key];
