@@ -2,7 +2,6 @@ import type { Wanted } from '../../model/evidence/signature-policy.ts';
 import { isMapping, member } from '../../model/evidence/statement.ts';
 import type { Gate } from '../../model/gate.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
-import { goodRevisions } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import type { TrustedKey } from '../../model/trusted-key.ts';
 import { statementProblem, type Bundles, type Signed } from './statements.ts';
@@ -91,15 +90,20 @@ function releaseProblem({ app, release }: EvidenceCase, { predicate }: Signed): 
  * Returns the gate against what is older: a release that was made before one that has run here needs a signed authorisation,
  * since who can push could offer one with a known hole again. Undefined where nothing later ran.
  */
-export function sequenceGate({ release, record, bundles, environment, now }: EvidenceCase): Gate | undefined {
-  const sequences = goodRevisions(record.ledger).flatMap((revision) => revision.release.sequence ?? []);
-  const latest = Math.max(0, ...sequences);
-  if (release.sequence === undefined || release.sequence >= latest) return undefined;
+export function sequenceGate(inputs: EvidenceCase): Gate | undefined {
+  const { app, release, record, bundles, environment, now } = inputs;
+  // Also what ran before the environment was archived.
+  const ran = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
+  const latest = Math.max(0, ...ran.flatMap((revision) => revision.release.sequence ?? []));
+  // Who writes the record can take a number out of it.
+  const sequence = release.sequence ?? signedSequence(inputs);
+  if (sequence >= latest) return undefined;
   const gate = { gate: 'evidence', from: 'sequence' } as const;
   const what = `${release.version} was made before what has run in ${environment}`;
   const authorised = bundles.signed.find(
     (signed) =>
       signed.kind === 'rollback' &&
+      signed.predicate['app'] === app &&
       signed.predicate['environment'] === environment &&
       signed.predicate['version'] === release.version &&
       !isExpired(signed, now) &&
@@ -107,7 +111,16 @@ export function sequenceGate({ release, record, bundles, environment, now }: Evi
   );
   if (authorised) return { ...gate, met: true, text: `${what}: ${authorised.key.name} has authorised it` };
   const command = `lockage approve ${release.version} --to ${environment} --older`;
-  return { ...gate, met: false, text: `${what} (${release.sequence} of ${latest})`, command };
+  return { ...gate, met: false, text: `${what} (${sequence} of ${latest})`, command };
+}
+
+/** Returns the number that is signed for a release; 0 where none is that counts. */
+function signedSequence(inputs: EvidenceCase): number {
+  const counting = inputs.bundles.signed.filter(
+    (signed) => signed.kind === 'release' && problemOf(inputs, signed, undefined) === undefined,
+  );
+  const numbers = counting.map(({ predicate }) => Number(predicate['sequence']));
+  return numbers.length === 0 ? 0 : Math.min(...numbers);
 }
 
 /** Returns whether a statement says that it counts no more; one that has to say so and does not counts never. */

@@ -196,6 +196,18 @@ describe('evidence', () => {
     expect(made.place().serves()).toEqual(everywhere('1.0.0'));
   });
 
+  test('keeps an old signed release out although its number was taken out of the record', async () => {
+    const made = await world({ evidence: ['release'] });
+    made.signer = ci.signer;
+    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
+    await made.perform('release', { version: '2.0.0' });
+    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await made.perform('promote', { environment: 'prod', version: '2.0.0' });
+    made.releases = made.releases.map(({ sequence: _, ...each }) => each);
+    expect(await refusal(made)).toContain('1.0.0 was made before what has run in prod (1 of 2)');
+    await made.perform('promote', { environment: 'prod', version: '2.0.0' });
+  });
+
   test('is not asked for by a rollback', async () => {
     const made = await world({ evidence: ['release'] });
     await made.perform('promote', toProd);
