@@ -30,7 +30,8 @@ export async function commitsBetween(
   if (code !== 0) return undefined;
   const lines = fromGit(stdout).split('\n');
   return lines.flatMap((line): Commit[] => {
-    const [, mark, id, subject] = /^([<>]) ([0-9a-f]+) (.*)$/.exec(line) ?? [];
+    // Its subject may have any character, also those that other programs take for the end of a line.
+    const [, mark, id, subject] = /^([<>]) ([0-9a-f]+) (.*)$/s.exec(line) ?? [];
     return id === undefined ? [] : [{ side: mark === '<' ? 'a' : 'b', id, subject: printable(subject ?? '') }];
   });
 }

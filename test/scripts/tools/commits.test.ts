@@ -39,6 +39,15 @@ describe('the commits between two', () => {
     expect(both.toSorted()).toEqual(['a one', 'a two', `b ${printable('three \u001b[31mred')}`]);
   });
 
+  test.each(['\r', '\u2028', '\u2029', '\u0085', '\u000b', ' > f00 '])(
+    'are all there, also one with %j in its subject',
+    async (odd) => {
+      await git(['checkout', '--quiet', '-B', 'odd', ids['two'] ?? ''], { cwd: folder });
+      await commit(`fix${odd}hidden`);
+      expect(await between('two', `fix${odd}hidden`)).toEqual([`b ${printable(`fix${odd}hidden`)}`]);
+    },
+  );
+
   test('are not known where the repository does not have one of them, or it is no id', async () => {
     expect(await between('base', 'f'.repeat(40))).toBeUndefined();
     expect(await between('base', '--output=/tmp/file')).toBeUndefined();
