@@ -82,5 +82,7 @@ export function policyToRecord(
 ): SignaturePolicy | undefined {
   const policy = policyOf(environment, project);
   if (policy) return policy;
-  return recordedPolicy(record.ledger) ? { evidence: [], keys: [] } : undefined;
+  if (!recordedPolicy(record.ledger)) return undefined;
+  const { breakGlass = [] } = environment;
+  return { evidence: [], keys: [], ...(breakGlass.length === 0 ? {} : { breakGlass }) };
 }

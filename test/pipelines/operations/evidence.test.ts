@@ -506,6 +506,17 @@ describe('a policy that is lowered counts only after a release came in under the
     expect(await refusal(made, second)).toMatch(/revision 1 .*0 approvals, and 2 of anna, ben are wanted/);
   });
 
+  test('glass that was breakable when nothing of it was asked for any more can be broken afterwards', async () => {
+    const made = await strict();
+    Object.assign(made.place().configured, { approvals: undefined, evidence: undefined, breakGlass: ['block'] });
+    for (const who of [anna, ben]) await as(made, who, { version: '2.0.0' }).catch(() => undefined);
+    made.signer = ben.signer;
+    await made.perform('promote', second);
+    await made.perform('block', { version: '1.0.0', reason: 'slow' });
+    await made.perform('promote', { ...toProd, breakGlass: 'nothing else works' });
+    expect(made.place().serves()).toEqual(everywhere('1.0.0'));
+  });
+
   test('glass that is made breakable in the same change', async () => {
     const made = await strict();
     configure(made, { breakGlass: ['approvals', 'freeze'] });
