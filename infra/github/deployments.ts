@@ -1,5 +1,12 @@
 import type { GitHub } from '../../pipelines/model/integrations.ts';
-import { deploying, isThere, type OperationEnd, type OperationFacts } from '../../pipelines/operations/observers.ts';
+import {
+  brokenGlassOf,
+  deploying,
+  isThere,
+  type OperationEnd,
+  type OperationFacts,
+} from '../../pipelines/operations/observers.ts';
+import { gateNames } from '../../pipelines/policy/break-glass.ts';
 import { printable } from '../../pipelines/text/printable.ts';
 import type { GitHubClient } from './client.ts';
 
@@ -94,7 +101,7 @@ async function setState(
     ...repo,
     deployment_id,
     state,
-    description: shortened(sentenceOf(state, facts)),
+    description: shortened(loud(facts, sentenceOf(state, facts))),
     // It would leave production environments out.
     auto_inactive: false,
     ...(logUrl === undefined ? {} : { log_url: logUrl }),
@@ -105,6 +112,12 @@ async function setState(
 function sentenceOf(state: DeploymentState, { release, revision, message }: Partial<OperationEnd>): string {
   if (state === 'in_progress') return `${release?.version} is on its way`;
   return message ?? `${release?.version} serves, revision ${revision}`;
+}
+
+/** Says first which gates somebody passed although they were not met, and last why. */
+function loud(facts: OperationFacts, sentence: string): string {
+  const glass = brokenGlassOf(facts);
+  return glass ? `BROKE THE GLASS of ${gateNames(glass.gates)}: ${sentence} (${glass.reason})` : sentence;
 }
 
 /** A refusal is no fault of the commit: its release may be let in later. */
@@ -126,7 +139,7 @@ async function setCommitStatus(
     sha: release.commit,
     state: serves ? 'success' : (states[outcome] ?? 'error'),
     context: `lockage/${environment}`,
-    description: shortened(said),
+    description: shortened(loud(end, said)),
     ...(logUrl === undefined ? {} : { target_url: logUrl }),
   });
 }

@@ -1,7 +1,8 @@
 import { shortDigest } from '../../pipelines/model/release.ts';
 import type { NotifiedEvent } from '../../pipelines/model/integrations.ts';
 import { printable } from '../../pipelines/text/printable.ts';
-import type { OperationEnd } from '../../pipelines/operations/observers.ts';
+import { brokenGlassOf, type OperationEnd } from '../../pipelines/operations/observers.ts';
+import { gateNames } from '../../pipelines/policy/break-glass.ts';
 
 /** The command that an operation belongs to. */
 export interface Teller {
@@ -27,6 +28,7 @@ export function eventOf({ outcome, operation, isTrial, message }: OperationEnd):
 /** Returns the document that programs get. Keys are only ever added to it. */
 export function eventDocument(event: NotifiedEvent, end: OperationEnd, { app, actor, time }: Teller) {
   const { release, previous } = end;
+  const glass = brokenGlassOf(end);
   return {
     event,
     time,
@@ -40,6 +42,7 @@ export function eventDocument(event: NotifiedEvent, end: OperationEnd, { app, ac
     previousVersion: previous?.version ?? null,
     revision: end.revision ?? null,
     reason: end.reason ?? null,
+    brokenGlass: glass ? { reason: glass.reason, gates: gateNames(glass.gates) } : null,
     outcome: end.outcome,
     message: end.message ?? null,
     seconds: Math.round(end.duration / 100) / 10,
@@ -63,7 +66,11 @@ export function eventText(event: NotifiedEvent, end: OperationEnd, { app, actor 
   const from = end.previous ? `, before it ${end.previous.version}` : '';
   const isAbout = event === 'released' || event === 'promoted' || event === 'rolled-back';
   const what = isAbout && version !== undefined ? `${app} ${version}${digest}` : `${app}: ${end.operation}`;
-  const more = [end.message, end.reason].flatMap((text) => (text === undefined ? [] : [printable(text).slice(0, 500)]));
+  const glass = brokenGlassOf(end);
+  const loud = glass && `BROKE THE GLASS of ${gateNames(glass.gates)}: ${glass.reason}`;
+  const more = [end.message, loud, end.reason].flatMap((text) =>
+    text === undefined ? [] : [printable(text).slice(0, 500)],
+  );
   return `${what} ${verbs[event]}${where}${from}, by ${actor}${more.map((text) => `: ${text}`).join('')}`;
 }
 

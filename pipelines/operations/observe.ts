@@ -40,15 +40,18 @@ export async function observed<T>(
   }
 }
 
-function factsOf({ project }: Context, operation: string, request: object): OperationFacts {
-  const asked = request as Partial<Record<'environment' | 'version' | 'reason', string>> & { planOnly?: boolean };
-  const { environment: name, version, reason } = asked;
+function factsOf({ project, secrets }: Context, operation: string, request: object): OperationFacts {
+  const asked = request as Partial<Record<'environment' | 'version' | 'reason' | 'breakGlass', string>> & {
+    planOnly?: boolean;
+  };
+  const { environment: name, version, reason, breakGlass } = asked;
   const environment = project.environments.find((each) => each.name === name);
   return {
     operation,
     ...(name === undefined ? {} : { environment: name }),
     ...(version === undefined ? {} : { version }),
     ...(reason === undefined ? {} : { reason }),
+    ...(breakGlass === undefined ? {} : { breakGlass: secrets.mask(breakGlass) }),
     ...(environment
       ? { hosts: environment.hosts.map((host) => host.name), roles: environment.roles.map((role) => role.name) }
       : {}),

@@ -1,5 +1,7 @@
 import type { Gate } from '../model/gate.ts';
 import type { Release } from '../model/release.ts';
+import type { BrokenGlass } from '../model/revision.ts';
+import { brokenGlass } from '../policy/break-glass.ts';
 
 /*
  * Those outside who hear of operations: the project's hooks, notifications, GitHub. They may refuse what has not begun, and
@@ -24,6 +26,8 @@ export interface OperationFacts {
   /** names of its roles */
   readonly roles?: readonly string[];
   readonly reason?: string;
+  /** why gates are passed that are not met, if there are any; without secrets */
+  readonly breakGlass?: string;
   /** only the plan is shown, or nothing is moved */
   readonly isTrial?: boolean;
 }
@@ -41,6 +45,11 @@ export interface OperationEnd extends OperationFacts {
   readonly details?: readonly string[];
   /** milliseconds */
   readonly duration: number;
+}
+
+/** Returns the gates that somebody passed although they were not met, and why; undefined where nobody did. */
+export function brokenGlassOf({ gates, breakGlass }: OperationFacts): BrokenGlass | undefined {
+  return brokenGlass(gates, breakGlass);
 }
 
 /** The operations after which another revision serves. */

@@ -67,6 +67,23 @@ describe('a promotion', () => {
     });
   });
 
+  test.each<[Partial<OperationEnd>, string, string]>([
+    [{}, 'success', '1.4.0 serves, revision 12'],
+    [{ outcome: 'rolled back', message: 'never healthy' }, 'failure', 'never healthy'],
+  ])('by breaking the glass says so: %j', async (changes, state, said) => {
+    const glass = {
+      breakGlass: 'orders are lost',
+      gates: [
+        { gate: 'hold', met: true, text: 'prod is not on hold' },
+        { gate: 'soak', from: 'qa', met: false, passed: true, text: '1 h is wanted' },
+      ],
+    } as const;
+    await promote({ ...glass, ...changes });
+    const [last] = github.deployments.at(-1)?.states ?? [];
+    expect(last).toMatchObject({ state, description: `BROKE THE GLASS of soak qa: ${said} (orders are lost)` });
+    expect(github.statuses.at(-1)?.['description']).toMatch(/^BROKE THE GLASS of soak qa: .* \(orders are lost\)$/);
+  });
+
   test.each<[OperationEnd['outcome'], string, string]>([
     ['rolled back', 'failure', 'failure'],
     ['broken', 'error', 'error'],

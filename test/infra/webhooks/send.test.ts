@@ -138,6 +138,7 @@ describe('what is told', () => {
       previousVersion: '1.3.0',
       revision: 12,
       reason: null,
+      brokenGlass: null,
       outcome: 'done',
       message: null,
       seconds: 4.3,
