@@ -35,11 +35,14 @@ export class GitHubApprovals implements ExternalApprovals {
     const allowed = this.#approvers[question.environment] ?? [];
     if (allowed.length === 0 || question.release.commit === undefined) return [];
     return this.#client.within(async () => {
-      const [comments, reviews] = await Promise.all([
+      const running = this.#run === undefined ? Promise.resolve(undefined) : runOf(this.#client, this.#run);
+      const [run, comments, reviews] = await Promise.all([
+        running,
         commentApprovals(this.#client, question, allowed),
-        this.#run !== undefined ? reviewApprovals(this.#client, question, allowed, this.#run) : [],
+        running.then((known) => (known ? reviewApprovals(this.#client, question, allowed, known) : [])),
       ]);
-      return [...comments, ...reviews];
+      const isStarter = ({ id }: ExternalApproval) => run?.starters.some((starter) => id === `github:${starter}`);
+      return [...comments, ...reviews].map((each) => (isStarter(each) ? { ...each, isPromoter: true as const } : each));
     });
   }
 }
@@ -84,6 +87,22 @@ function approves(body: string, { environment, release, configuration }: Approva
   });
 }
 
+/** The run that this process is part of. */
+interface Run {
+  readonly id: number;
+  readonly commit: string;
+  readonly createdAt: string;
+  readonly page: string;
+  /** numbers of who started it, at first and once more */
+  readonly starters: readonly number[];
+}
+
+async function runOf({ octokit, repo }: GitHubClient, id: number): Promise<Run> {
+  const { data: run } = await octokit.rest.actions.getWorkflowRun({ ...repo, run_id: id });
+  const starters = [run.actor, run.triggering_actor].flatMap((user) => user?.id ?? []);
+  return { id, commit: run.head_sha, createdAt: run.created_at, page: run.html_url, starters };
+}
+
 /**
  * A review approves what the run was started for: it counts for the release whose commit that is, and for the configuration of
  * that commit, which is the one that a run of it has.
@@ -92,12 +111,11 @@ async function reviewApprovals(
   client: GitHubClient,
   question: ApprovalQuestion,
   allowed: readonly Approver[],
-  id: number,
+  run: Run,
 ): Promise<ExternalApproval[]> {
   const { octokit, repo } = client;
-  const { data: run } = await octokit.rest.actions.getWorkflowRun({ ...repo, run_id: id });
-  if (run.head_sha !== question.release.commit) return [];
-  const { data: reviews } = await octokit.rest.actions.getReviewsForRun({ ...repo, run_id: id });
+  if (run.commit !== question.release.commit) return [];
+  const { data: reviews } = await octokit.rest.actions.getReviewsForRun({ ...repo, run_id: run.id });
   const found: ExternalApproval[] = [];
   for (const { state, user, environments } of reviews) {
     const approver = personOf(user, allowed);
@@ -105,7 +123,7 @@ async function reviewApprovals(
     if (approver === undefined || state !== 'approved' || !isHere) continue;
     if (!(await mayApprove(client, approver))) continue;
     // When it was said is not said: not before the run was made.
-    found.push(approvalOf(question, approver, run.created_at, run.html_url));
+    found.push(approvalOf(question, approver, run.createdAt, run.page));
   }
   return found;
 }

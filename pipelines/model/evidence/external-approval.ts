@@ -6,6 +6,8 @@ export interface ExternalApproval {
   readonly by: string;
   /** the same person whatever the name: `github:583231` */
   readonly id: string;
+  /** who gave it has started what promotes now */
+  readonly isPromoter?: true;
   /** ISO 8601 */
   readonly at: string;
   /** the page where people see it */

@@ -4,6 +4,7 @@ import type { Gate } from '../../model/gate.ts';
 import type { Release } from '../../model/release.ts';
 import { keyProblem, type TrustedKey } from '../../model/trusted-key.ts';
 import { printable } from '../../text/printable.ts';
+import { clockTolerance } from '../soak.ts';
 import { isExpired } from './evidence-gates.ts';
 import { statementProblem, type Bundles, type Signed } from './statements.ts';
 
@@ -94,9 +95,10 @@ function approvedOutside({ release, environment, github, outside, now }: Approva
     return (
       person !== undefined &&
       rule.from?.includes(by) === true &&
+      !(given.isPromoter && rule.not?.includes('promoter')) &&
       given.environment === environment &&
       given.digest === release.digest &&
-      since <= now &&
+      since <= now + clockTolerance &&
       since + rule.within > now
     );
   });

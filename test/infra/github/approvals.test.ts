@@ -99,6 +99,18 @@ describe('a comment', () => {
   });
 });
 
+test.each<[string, object]>([
+  ['started the run', { actor: anna }],
+  ['started it once more', { actor: ben, again: anna }],
+])('an approval of a person who %s is of who promotes', async (_what, starter) => {
+  const reviews = [{ by: anna, state: 'approved', environment: 'prod' }];
+  github.runs.set(5, { head_sha: commit, reviews, ...starter });
+  comment();
+  expect(await find('5')).toMatchObject([{ isPromoter: true }, { isPromoter: true }]);
+  github.runs.set(5, { head_sha: commit, reviews, actor: ben });
+  for (const each of await find('5')) expect(each.isPromoter).toBeUndefined();
+});
+
 describe('a review of the run', () => {
   const review = { by: anna, state: 'approved', environment: 'prod' };
   const run = (changes: Partial<typeof review> = {}, head_sha = commit) =>

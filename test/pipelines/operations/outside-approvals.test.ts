@@ -10,6 +10,7 @@ import { errorOf, everywhere, onHosts } from './situations.ts';
 
 const hour = 3_600_000;
 const anna = ownedKey('anna', { signs: ['approval'] });
+const robot = ownedKey('robot', { signs: ['promotion'] });
 const ben = { login: 'ben', id: 7 };
 const toProd = { environment: 'prod', version: '1.0.0' };
 const rule = { count: 2, from: ['anna', 'github:ben'], within: 24 * hour };
@@ -65,6 +66,27 @@ test.each<[string, Partial<ExternalApproval>]>([
   ['no time', { at: 'soon' }],
 ])('one of %s counts for nothing', async (_, changes) => {
   expect(await refusal(await world(changes))).toContain('1 approvals (anna), and 2 of anna, github:ben are wanted');
+});
+
+test('one of who started what promotes does not count where the promoter is not to approve', async () => {
+  const started = { isPromoter: true } as const;
+  const made = await world(started, { ...rule, not: ['promoter'] });
+  made.keys = [anna.key, robot.key];
+  made.signer = anna.signer;
+  await made.perform('approve', { ...toProd, decision: 'approved' });
+  made.signer = robot.signer;
+  expect(await refusal(made)).toContain('1 approvals (anna), and 2 of anna, github:ben are wanted');
+  await (await world(started)).perform('promote', toProd);
+});
+
+test('one whose time is a minute later than the clock here counts', async () => {
+  const made = await world();
+  const { find } = made.approvals ?? { find: async () => [] };
+  const later = (at: string) => new Date(Date.parse(at) + 60_000).toISOString();
+  made.approvals = {
+    find: async (question) => (await find(question)).map((each) => ({ ...each, at: later(each.at) })),
+  };
+  await made.perform('promote', toProd);
 });
 
 test('one person who said it twice is one', async () => {

@@ -25,6 +25,9 @@ export interface Comment {
 
 export interface Run {
   readonly head_sha: string;
+  /** who started it, and who did so once more; absent: nobody of interest */
+  readonly actor?: Person;
+  readonly again?: Person;
   readonly reviews: readonly { readonly by: Person; readonly state: string; readonly environment: string }[];
 }
 
@@ -206,9 +209,11 @@ export class GitHubDouble {
   }
 
   #handleRun(name: string, id: number): Answer {
-    const run = this.runs.get(id) ?? { head_sha: '', reviews: [] };
+    const run: Run = this.runs.get(id) ?? { head_sha: '', reviews: [] };
     if (name === 'GET /actions/runs/{run_id}') {
-      return { status: 200, body: sample('workflow-run', { id, head_sha: run.head_sha, created_at: at }) };
+      const { actor = nobody, again = actor } = run;
+      const who = { actor: user(actor), triggering_actor: user(again) };
+      return { status: 200, body: sample('workflow-run', { id, head_sha: run.head_sha, created_at: at, ...who }) };
     }
     const reviews = run.reviews.map(({ by, state, environment }) => ({
       state,
@@ -256,6 +261,9 @@ export class GitHubDouble {
     return `/repos/acme/shop${path}`;
   }
 }
+
+/** Who starts a run of which nobody says who did. */
+const nobody = { login: 'octocat', id: 1 };
 
 const notFound = { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' };
 
