@@ -69,7 +69,11 @@ export function descriptorsIn(place: string, bytes: Buffer): Descriptor[] {
     throw new LockageError(`${place} lists what refers to an image in no form that is known`);
   }
   const isDescriptor = (each: unknown): each is Descriptor =>
-    typeof each === 'object' && each !== null && 'digest' in each && isDigest(String(each.digest));
+    typeof each === 'object' &&
+    each !== null &&
+    'digest' in each &&
+    typeof each.digest === 'string' &&
+    isDigest(each.digest);
   return manifests.filter(isDescriptor);
 }
 

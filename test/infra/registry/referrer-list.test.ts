@@ -95,6 +95,12 @@ describe('a list of what refers to an image', () => {
     expect(await digests(place)).toEqual([one, two]);
   });
 
+  test('has nothing of what no digest names', async () => {
+    const odd = [null, 7, 'x', {}, [], { digest: 7 }, { digest: { toString: 1 } }, { digest: [one] }, { digest: 'x' }];
+    const { place } = await serve(() => ({ body: { manifests: [...odd, { digest: two }] } }));
+    expect(await digests(place)).toEqual([two]);
+  });
+
   test('is empty where a registry says null, and refused where it is none', async () => {
     const { place } = await serve((_, count) => ({ body: count === 1 ? { manifests: null } : { errors: [] } }));
     expect(await digests(place)).toEqual([]);
