@@ -120,6 +120,17 @@ export function hashOfEntry(entry: AuditEntry): string {
   return sha256(canonicalJson(entry));
 }
 
+/** The last number that somebody else is believed to know: no log comes so far, and one that goes on from there has room. */
+const lastBelieved = 10 ** 11;
+
+/** Returns whether something may be the end of a log: a host says what it likes. */
+export function isHead(value: unknown): value is AuditHead {
+  const { number, hash } = Object(value) as Partial<Record<keyof AuditHead, unknown>>;
+  const isBelieved =
+    typeof number === 'number' && Number.isSafeInteger(number) && number >= 1 && number <= lastBelieved;
+  return isBelieved && typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash);
+}
+
 /** Returns the text that is signed: of one log, so that no signature counts for another one. */
 export function signedText(app: string, { number, hash }: AuditHead): string {
   return `lockage audit 1\n${app}\n${number}\n${hash}\n`;

@@ -1,6 +1,7 @@
 import { detailsOf, LockageError, messageOf, NotStartedError } from '../../errors.ts';
 import {
   acceptedUpTo,
+  isHead,
   longestReason,
   noEntry,
   type AuditEntry,
@@ -34,6 +35,8 @@ export class AuditTrail {
   readonly #onlyPlans: boolean;
   readonly #anchors: MissingHead[] = [];
   readonly #locked = new Set<string>();
+  /** who says to know what is no entry */
+  readonly #strange = new Set<string>();
   #facts: AuditFacts;
   #begun: Promise<AuditLine | undefined> | undefined;
   #ready: Promise<unknown> | undefined;
@@ -60,9 +63,17 @@ export class AuditTrail {
   /** Notes what somebody else knows of the log. */
   anchored(anchor: AuditHead | undefined, from: string): void {
     if (!anchor || !this.#context.audit.isShared) return;
+    // Its numbers would be kept free, and no entry could be written any more.
+    if (!isHead(anchor)) return this.#unbelieved(from);
     const { number, hash } = anchor;
     if (this.#anchors.some((each) => each.from === from && each.hash === hash)) return;
     this.#anchors.push({ number, hash, from });
+  }
+
+  #unbelieved(from: string): void {
+    if (this.#strange.has(from)) return;
+    this.#strange.add(from);
+    this.#loud(`what ${from} says to know of it is no entry of any log`);
   }
 
   /** Returns the end of the log as an environment is to keep it: what it had before, where the log cannot be read. */

@@ -1,6 +1,6 @@
 import { judgeAudit, operationsOf, type KeptLine } from '../../../pipelines/inspection/audit.ts';
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
-import { parseLine, type AuditEntry, type MissingHead } from '../../../pipelines/model/audit-entry.ts';
+import { isHead, parseLine, type AuditEntry, type MissingHead } from '../../../pipelines/model/audit-entry.ts';
 import { acceptLog } from '../../../pipelines/operations/accept-log.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -91,6 +91,14 @@ function readable(lines: readonly KeptLine[]): AuditEntry[] {
   });
 }
 
+/** Returns the end of the log that somebody knows; nothing where they know none, or say what is none. */
+function anchorIn(head: unknown, from: string, silent: string[]): MissingHead[] {
+  if (head === undefined) return [];
+  if (isHead(head)) return [{ number: head.number, hash: head.hash, from }];
+  silent.push(`${from}: what it says to know is no entry of any log`);
+  return [];
+}
+
 /** Returns what states, hosts and this computer know of the log, and hosts that do not say. */
 async function anchorsOf(
   context: CommandContext,
@@ -103,7 +111,7 @@ async function anchorsOf(
   const states = await Promise.all(
     (await records.environments()).map(async (name): Promise<MissingHead[]> => {
       const { audit: head } = await records.environment(name);
-      return head ? [{ ...head, from: `the state of ${name}` }] : [];
+      return anchorIn(head, `the state of ${name}`, silent);
     }),
   );
   const onHosts = offline
@@ -118,8 +126,7 @@ async function anchorsOf(
           });
           return kept.flatMap(({ host, error, copy }): MissingHead[] => {
             if (error !== undefined) silent.push(`${host.name} of ${environment.name}: ${error}`);
-            const head = copy?.record.audit;
-            return head ? [{ ...head, from: `${host.name} of ${environment.name}` }] : [];
+            return anchorIn(copy?.record.audit, `${host.name} of ${environment.name}`, silent);
           });
         }),
       );

@@ -91,6 +91,25 @@ describe('the audit log', () => {
     expect(error).toMatchObject({ message: 'the audit log was cut, changed, or is an older copy' });
   });
 
+  test.each<[string, unknown]>([
+    ['a number that no log has', { number: 10 ** 12, hash: 'f'.repeat(64) }],
+    ['the last number that there is', { number: Number.MAX_SAFE_INTEGER, hash: 'f'.repeat(64) }],
+    ['a number in a text', { number: '9', hash: 'f'.repeat(64) }],
+    ['no hash', { number: 9 }],
+    ['none', 7],
+  ])('goes on in its numbers where somebody says to know %s, which is loud', async (_what, audit) => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    Object.assign(world.place().record, { audit });
+    const { length } = world.audit.lines;
+    expect(await errorOf(world, 'rollback', rollback)).toBeUndefined();
+    expect(world.audit.lines.map(({ entry }) => entry.number)).toEqual(
+      [...world.audit.lines.keys()].map((at) => at + 1),
+    );
+    expect(world.audit.lines).toHaveLength(length + 2);
+    const loud = world.notes.filter((note) => note.includes('what prod says to know of it is no entry of any log'));
+    expect(loud).toHaveLength(1);
+  });
+
   test('keeps the newest 200 intents open, and counts older ones as abandoned', async () => {
     const world = await worldOf(onHosts(), '1.0.0');
     const [first] = world.audit.lines;
