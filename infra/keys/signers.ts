@@ -5,6 +5,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { isSignedBy, type PublicKey } from '../../pipelines/model/public-key.ts';
 import type { Signer } from '../../pipelines/model/signer.ts';
 import type { TrustedKey } from '../../pipelines/model/trusted-key.ts';
+import { steadyNow } from '../system/clock.ts';
 import { runToEnd } from '../system/process.ts';
 import { homeFolder } from '../system/this-user.ts';
 import { keyFile } from './key-folder.ts';
@@ -52,8 +53,8 @@ export async function isAtHand(key: TrustedKey, context: SignerContext): Promise
 }
 
 /**
- * Returns who signs here: the key that LOCKAGE_KEY names, or else the only one among these whose private part is at hand;
- * undefined where there is none. Throws LockageError.
+ * Returns who signs here: the key that LOCKAGE_KEY names, or else the only one among these whose private part is at hand, and
+ * that was neither revoked nor has ended; undefined where there is none. Throws LockageError.
  */
 export async function ownSigner(keys: readonly TrustedKey[], context: SignerContext): Promise<Signer | undefined> {
   const named = context.variables['LOCKAGE_KEY'];
@@ -66,7 +67,9 @@ export async function ownSigner(keys: readonly TrustedKey[], context: SignerCont
     });
   }
   const known = await Promise.all(keys.map(async (key) => ({ key, here: await isAtHand(key, context) })));
-  const [first, ...others] = known.filter(({ key, here }) => here && key.revoked === undefined);
+  // After a rotation the earlier key lies beside the new one, and signs nothing that counts.
+  const counts = ({ revoked, until = Infinity }: TrustedKey) => revoked === undefined && steadyNow() < until;
+  const [first, ...others] = known.filter(({ key, here }) => here && counts(key));
   if (!first) return undefined;
   if (others.length === 0) return signerOf(first.key, context);
   throw new LockageError('several keys of this project are at hand, and one signs', {

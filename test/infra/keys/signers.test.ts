@@ -168,6 +168,10 @@ test('one key signs: the only one at hand, or the one that is named', async () =
   expect((await ownSigner([away, first], context()))?.name).toBe('first');
   await expect(ownSigner([first, second], context())).rejects.toThrow('several keys');
   expect((await ownSigner([first, { ...second, revoked: 'lost' }], context()))?.name).toBe('first');
+  expect((await ownSigner([first, { ...second, until: Date.now() - 1 }], context()))?.name).toBe('first');
+  await expect(ownSigner([first, { ...second, until: Date.now() + 60_000 }], context())).rejects.toThrow(
+    'several keys',
+  );
   expect((await ownSigner([first, second], context({ LOCKAGE_KEY: 'second' })))?.name).toBe('second');
   await expect(ownSigner([first], context({ LOCKAGE_KEY: 'other' }))).rejects.toThrow('is no key of this project');
 });
