@@ -45,9 +45,10 @@ export async function openReporter(dependencies: Dependencies): Promise<GitHubRe
       await begun;
     },
     async end(end) {
-      // What went wrong at the beginning was said then.
-      const id = await begun.catch(() => undefined);
+      // The next operation may begin before GitHub has answered to this one. What went wrong at the beginning was said then.
+      const own = begun;
       begun = Promise.resolve(undefined);
+      const id = await own.catch(() => undefined);
       const { release } = end;
       if (end.operation === 'release' && end.outcome === 'done' && release && settings.releases) {
         const text = await notes(release);

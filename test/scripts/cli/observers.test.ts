@@ -176,6 +176,23 @@ describe('GitHub', () => {
     expect(said).toEqual([]);
   });
 
+  test('hears of two operations of a command apart, also where it is slow to answer to the first', async () => {
+    github.trouble = (name, nth) => (name.endsWith('/deployments') && nth === 1 ? troubles.slow(1500) : undefined);
+    const all = observers({ github: onGitHub() });
+    const second = { ...shop, version: '1.5.0' };
+    await all.begin(facts);
+    await all.reach('pre-deploy', { release: shop });
+    await all.end(done);
+    await all.begin({ ...facts, version: '1.5.0' });
+    await all.reach('pre-deploy', { release: second });
+    await expect.poll(() => github.states('prod')).toContain('success');
+    await all.end({ ...done, version: '1.5.0', release: second });
+    await all.settled();
+    expect(github.deployments).toHaveLength(2);
+    expect(github.states('prod')).not.toContain('in_progress');
+    expect(said).toEqual([]);
+  });
+
   test('hears nothing of an environment that is none of the project’s', async () => {
     const all = observers({ github: onGitHub() });
     await all.end({ ...done, environment: 'prod-on-my-laptop' });
