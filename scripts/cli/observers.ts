@@ -116,7 +116,7 @@ export class CommandObservers implements Observers {
   }
 
   async #hook(point: HookPoint, facts: HookFacts, longest = Infinity): Promise<void> {
-    const { project, actor, env, signal, skipHooks, terminal } = this.#dependencies;
+    const { project, actor, env, redactor, signal, skipHooks, terminal } = this.#dependencies;
     if (skipHooks) return;
     await runHook(point, facts, {
       root: project.root,
@@ -126,6 +126,7 @@ export class CommandObservers implements Observers {
       env,
       signal,
       onStart: () => terminal.step('hook', `${hooksFolder}/${point}`),
+      mask: (text) => redactor.redact(text),
       show: (line) => terminal.detail(line),
       time: () => new Date(steadyNow()).toISOString(),
     });

@@ -19,8 +19,10 @@ const points: readonly HookPoint[] = ['pre-connect', 'pre-build', 'pre-deploy', 
 
 /** Variables of the operator that open the state: nothing that a hook has to do needs them. */
 const keysOfState = new Set(['PULUMI_CONFIG_PASSPHRASE', 'PULUMI_CONFIG_PASSPHRASE_FILE']);
-/** Characters of a line that has no end yet. */
+/** Characters of a line that are shown. */
 const longestLine = 10_000;
+/** Characters of a line that has no end yet: one that is longer is not shown, as a secret that is cut is none that is known. */
+const longestRest = 1_000_000;
 
 /** The surroundings of a project's hooks. */
 export interface HookSettings {
@@ -32,7 +34,9 @@ export interface HookSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly onStart: () => void;
-  /** shows a line of a hook's output, with secrets masked */
+  /** returns a text with secrets masked */
+  readonly mask: (text: string) => string;
+  /** shows a line of a hook's output */
   readonly show: (line: string) => void;
   /** returns ISO 8601: now */
   readonly time: () => string;
@@ -52,7 +56,7 @@ export interface HookFacts extends OperationFacts {
 export async function runHook(point: HookPoint, facts: HookFacts, settings: HookSettings): Promise<boolean> {
   const file = join(settings.root, hooksFolder, point);
   if (!(await isThere(file, point))) return false;
-  const lines = new Lines(settings.show);
+  const lines = new Lines(settings);
   settings.onStart();
   const ended = await runToEnd(file, [], settings.timeout, {
     cwd: settings.root,
@@ -151,24 +155,35 @@ function failed(point: HookPoint, { code, late }: Ended, timeout: number): Locka
 
 /** The output of a program, line by line as it comes. */
 class Lines {
-  readonly #show: (line: string) => void;
+  readonly #settings: Pick<HookSettings, 'mask' | 'show'>;
   readonly #streams = {
-    stdout: { decoder: new StringDecoder(), rest: '' },
-    stderr: { decoder: new StringDecoder(), rest: '' },
+    stdout: { decoder: new StringDecoder(), rest: '', isTooLong: false },
+    stderr: { decoder: new StringDecoder(), rest: '', isTooLong: false },
   };
 
-  constructor(show: (line: string) => void) {
-    this.#show = show;
+  constructor(settings: Pick<HookSettings, 'mask' | 'show'>) {
+    this.#settings = settings;
   }
 
   push(name: 'stdout' | 'stderr', data: Buffer): void {
     const stream = this.#streams[name];
     const lines = (stream.rest + stream.decoder.write(data)).split(/[\r\n]+/);
-    stream.rest = (lines.pop() ?? '').slice(-longestLine);
-    for (const line of lines) if (line.trim() !== '') this.#show(line.slice(0, longestLine));
+    const rest = lines.pop() ?? '';
+    for (const line of lines) {
+      this.#end(line, stream.isTooLong);
+      stream.isTooLong = false;
+    }
+    stream.isTooLong ||= rest.length > longestRest;
+    stream.rest = stream.isTooLong ? '' : rest;
   }
 
   end(): void {
-    for (const { rest } of Object.values(this.#streams)) if (rest.trim() !== '') this.#show(rest);
+    for (const { rest, isTooLong } of Object.values(this.#streams)) this.#end(rest, isTooLong);
+  }
+
+  #end(line: string, isTooLong: boolean): void {
+    const { mask, show } = this.#settings;
+    if (isTooLong) show(`(a line of more than ${longestRest} characters)`);
+    else if (line.trim() !== '') show(mask(line).slice(0, longestLine));
   }
 }

@@ -31,6 +31,7 @@ const settings = (changes: Partial<HookSettings> = {}): HookSettings => ({
   env: process.env,
   signal: new AbortController().signal,
   onStart: () => undefined,
+  mask: (text) => text.replaceAll('hunter2-of-prod', '[secret]'),
   show: (line) => shown.push(line),
   time: () => '2026-01-02T00:00:00.000Z',
   ...changes,
@@ -82,6 +83,21 @@ describe('a hook', () => {
     expect(told).toContain('LOCKAGE_STATE=/s\n');
     expect(told).toContain('OWN=kept\n');
     expect(told).not.toContain('LOCKAGE_REVISION');
+  });
+
+  test.each<[string, string]>([
+    ['ended', 'echo'],
+    ['not ended', 'printf %s'],
+  ])('shows no part of a secret in which a long line is cut that is %s', async (_what, print) => {
+    for (const before of [9_990, 9_999, 1_000_000 - 5, 1_000_100]) {
+      shown = [];
+      const text = `"$(head -c ${before} /dev/zero | tr '\\0' x)hunter2-of-prod$(head -c 20000 /dev/zero | tr '\\0' y)"`;
+      await write('pre-deploy', shell(`text=${text}`, `${print} "$text"`));
+      await run();
+      expect(shown).toHaveLength(1);
+      expect(shown.join('').length).toBeLessThanOrEqual(10_000);
+      expect(shown.join('')).not.toMatch(/hunt|er2|prod/);
+    }
   });
 
   test('does not get what opens the state', async () => {
