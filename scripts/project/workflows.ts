@@ -41,7 +41,7 @@ const head = (what: string) => `# ${what}
 `;
 
 function releaseText(project: Project, folder: string): string {
-  const first = firstEnvironment(project)?.name ?? 'dev';
+  const first = scalar(firstEnvironment(project)?.name ?? 'dev');
   return `${head('Builds the image of a version tag once, releases it, and brings it into the first environment.')}
 name: Release
 on:
@@ -65,7 +65,7 @@ ${checkoutSteps('          # Notes are made of the commits since the release bef
         env:
           ${block(10, [...commonVariables(), ...githubToken(project), ...toldVariables(project)])}
 
-  ${first}:
+  promote:
     needs: release
     uses: ./${promoteWorkflow}
     with:
@@ -77,7 +77,7 @@ ${checkoutSteps('          # Notes are made of the commits since the release bef
 }
 
 function promoteText(project: Project, folder: string): string {
-  const names = project.environments.map(({ name }) => name);
+  const names = project.environments.map(({ name }) => scalar(name));
   return `${head('Brings the release of a version tag into an environment: `gh workflow run promote.yml --ref v1.4.0 -f environment=prod`.')}# Reviewers of an environment are set on GitHub, under Settings, Environments.
 
 name: Promote
@@ -124,6 +124,11 @@ ${checkoutSteps('')}${sshSteps(project)}${loginSteps(project)}      - name: All 
 
 function defaults(folder: string): string {
   return folder === '' ? '' : `\ndefaults:\n  run:\n    working-directory: ${JSON.stringify(folder)}\n`;
+}
+
+/** Returns a name as YAML takes it for a text: some would be a number or a truth value. */
+function scalar(name: string): string {
+  return /^\d|^(?:true|false|null|yes|no|on|off|y|n)$/.test(name) ? `'${name}'` : name;
 }
 
 /** Returns lines of a mapping, all but the first indented. */

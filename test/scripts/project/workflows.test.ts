@@ -90,6 +90,18 @@ describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
   });
 });
 
+test.each(['release', 'promote', '1', '1e3', '007', 'null', 'on', 'true'])(
+  'the environment %s has workflows, too',
+  async (name) => {
+    const files = workflowsOf(project({ environments: [environment({ name, after: [] })] }));
+    for (const [file, text] of Object.entries(files)) expect(await workflowProblems(file, text)).toEqual([]);
+    const { jobs } = parse(files[releaseWorkflow] ?? '') as { readonly jobs: Readonly<Record<string, object>> };
+    expect(Object.values(jobs)).toContainEqual(expect.objectContaining({ with: { environment: name } }));
+    const { on } = parse(files[promoteWorkflow] ?? '') as { readonly on: object };
+    expect(on).toMatchObject({ workflow_dispatch: { inputs: { environment: { options: [name] } } } });
+  },
+);
+
 describe('permissions', () => {
   const permissionsOf = (of: Project) => {
     const { jobs } = read(workflowsOf(of)[promoteWorkflow]);
