@@ -16,6 +16,8 @@ export interface NotedRelease {
   readonly runs: readonly string[];
   /** newest first; absent: the repository does not have its commit, or the one before */
   readonly commits?: readonly NotedCommit[];
+  /** earlier commits came with it, too: these are as many as are listed */
+  readonly more?: true;
 }
 
 /** What comes to somebody who goes from one release to another. */

@@ -18,9 +18,12 @@ export async function releaseNotes(
     .filter(({ version, commit }) => commit !== undefined && compareVersions(version, release.version) < 0)
     .sort((a, b) => compareVersions(b.version, a.version));
   if (before?.commit === undefined || release.commit === undefined) return '';
-  const commits = (await commitsBetween(project.root, before.commit, release.commit, partsOf(project))) ?? [];
-  const lines = commits
-    .filter(({ side }) => side === 'b')
-    .map(({ id, subject }) => `- ${id.slice(0, 7)} ${escapedMarkdown(subject)}`);
+  const found = await commitsBetween(project.root, before.commit, release.commit, partsOf(project));
+  const lines = [
+    ...(found?.listed ?? [])
+      .filter(({ side }) => side === 'b')
+      .map(({ id, subject }) => `- ${id.slice(0, 7)} ${escapedMarkdown(subject)}`),
+    ...(found?.more ? ['- and earlier ones'] : []),
+  ];
   return lines.length === 0 ? '' : `Since ${before.version}:\n\n${lines.join('\n')}\n`;
 }

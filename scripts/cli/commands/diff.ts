@@ -79,7 +79,8 @@ async function comparison(context: CommandContext, first: PlacedSide, second: Pl
   return {
     ...{ a, b, differences: compareSides(a, b), traits: traits ?? [], drift: { a: driftOfA, b: driftOfB }, notes },
     ...(layers ? { layers } : {}),
-    ...(commits ? { commits } : {}),
+    ...(commits ? { commits: commits.listed } : {}),
+    ...(commits?.more ? { moreCommits: true } : {}),
   };
 }
 

@@ -50,17 +50,18 @@ async function notesOf({ project, records }: CommandContext, from: Release, to: 
   );
   const noted: NotedRelease[] = [];
   for (const [before, { version, digest, commit }] of stepsBetween(from, to, releases)) {
-    const commits =
+    const found =
       before.commit === undefined || commit === undefined
         ? undefined
         : before.commit === commit
-          ? []
+          ? { listed: [] }
           : await commitsBetween(project.root, before.commit, commit, partsOf(project));
     noted.push({
       ...{ version, digest, runs: runs.get(version) ?? [] },
-      ...(commits
-        ? { commits: commits.filter(({ side }) => side === 'b').map(({ id, subject }) => ({ id, subject })) }
+      ...(found
+        ? { commits: found.listed.filter(({ side }) => side === 'b').map(({ id, subject }) => ({ id, subject })) }
         : {}),
+      ...(found?.more ? { more: true } : {}),
     });
   }
   const back = compareVersions(from.version, to.version) > 0;

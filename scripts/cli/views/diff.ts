@@ -32,13 +32,15 @@ export interface Comparison {
   readonly drift: { readonly a: readonly HostDrift[]; readonly b: readonly HostDrift[] };
   readonly layers?: LayerShares;
   readonly commits?: readonly Commit[];
+  /** there are earlier ones besides */
+  readonly moreCommits?: true;
   /** what could not be compared, and why */
   readonly notes: readonly string[];
 }
 
 /** Longest value that is shown; `--json` has all of it. */
 const longest = 48;
-/** Commits that are shown; `--json` has all of them. */
+/** Commits that are shown; `--json` has more of them. */
 const mostCommits = 10;
 
 /** Shows what differs, one line each, in the columns of the two sides. */
@@ -95,13 +97,13 @@ function traitRow({ a, b }: Comparison) {
   };
 }
 
-function commitLines({ a, b, commits = [] }: Comparison): string[] {
+function commitLines({ a, b, commits = [], moreCommits }: Comparison): string[] {
   return [[a, 'a'] as const, [b, 'b'] as const].flatMap(([{ name }, side]) => {
     const own = commits.filter((commit) => commit.side === side);
     if (own.length === 0) return [];
     const rest = own.length - mostCommits;
     return [
-      `only in ${name.text}: ${own.length} commit${own.length === 1 ? '' : 's'}`,
+      `only in ${name.text}: ${moreCommits ? 'at least ' : ''}${own.length} commit${own.length === 1 ? '' : 's'}`,
       ...own.slice(0, mostCommits).map(({ id, subject }) => `  ${colors.dim(id.slice(0, 7))} ${subject}`),
       ...(rest > 0 ? [colors.dim(`  and ${rest} more`)] : []),
     ];

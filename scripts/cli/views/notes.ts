@@ -29,12 +29,13 @@ export function markdownNotes({ from, to, back, releases }: ReleaseNotes): strin
       ...(release.runs.length > 0 ? ['', `Runs in ${release.runs.join(', ')}.`] : []),
       '',
       ...(release.commits ?? []).map(({ id, subject }) => `- ${escapedMarkdown(subject)} (\`${id.slice(0, 7)}\`)`),
-      ...otherwise(release).map((text) => `_${text}_`),
+      ...otherwise(release).map((text) => (release.commits?.length ? `- _${text}_` : `_${text}_`)),
     ]),
   ];
 }
 
-function otherwise({ commits }: NotedRelease): string[] {
+function otherwise({ commits, more }: NotedRelease): string[] {
   if (commits === undefined) return ['its commits are not in this repository'];
+  if (more) return ['and earlier ones: `git log` has all of them'];
   return commits.length === 0 ? ['no commit of its own'] : [];
 }

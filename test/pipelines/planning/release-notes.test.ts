@@ -37,6 +37,16 @@ test('notes for people say where each release runs, and what they do not know', 
   expect(text).toContain('abcdef0');
 });
 
+test('notes say where more commits came with a release than are listed', () => {
+  const cut = {
+    ...notes,
+    releases: notes.releases.map((each) => ({ ...each, ...(each.commits ? { more: true as const } : {}) })),
+  };
+  expect(notesLines(cut).join('\n')).toContain('and earlier ones');
+  expect(markdownNotes(cut)).toContain('- _and earlier ones: `git log` has all of them_');
+  expect(markdownNotes(notes).join('\n')).not.toContain('earlier');
+});
+
 test('notes as Markdown take nothing of a commit for Markdown, HTML or a name', () => {
   expect(markdownNotes(notes)).toContain(
     '- Fix &lt;script&gt; &amp; \\*all\\* of \\[this\\](x) for @&#8203;anna (`abcdef0`)',

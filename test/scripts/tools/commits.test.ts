@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runToEnd } from '../../../infra/system/process.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { commitsBetween, isShallow } from '../../../scripts/tools/commits.ts';
 import { git } from '../../../scripts/tools/git.ts';
@@ -30,7 +31,7 @@ describe('the commits between two', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   const between = async (a: string, b: string) =>
-    (await commitsBetween(folder, ids[a] ?? a, ids[b] ?? b))?.map(({ side, subject }) => `${side} ${subject}`);
+    (await commitsBetween(folder, ids[a] ?? a, ids[b] ?? b))?.listed.map(({ side, subject }) => `${side} ${subject}`);
 
   test('are those that only one of them is made of', async () => {
     expect(await between('base', 'two')).toEqual(['b two', 'b one']);
@@ -47,6 +48,18 @@ describe('the commits between two', () => {
       expect(await between('two', `fix${odd}hidden`)).toEqual([`b ${printable(`fix${odd}hidden`)}`]);
     },
   );
+
+  test('are the newest 500, and that there are more is said', async () => {
+    const script = Array.from({ length: 501 }, (_, at) => {
+      const from = at === 0 ? `from ${ids['two']}\n` : '';
+      return `commit refs/heads/many\nmark :${at + 1}\ncommitter Anna <anna@example.com> ${1_800_000_000 + at} +0000\ndata 3\none\n${from}`;
+    });
+    await runToEnd('git', ['fast-import', '--quiet'], 60_000, { cwd: folder, stdin: script.join('\n') });
+    const of = async (name: string) => (await git(['rev-parse', name], { cwd: folder })).trim();
+    const whole = await commitsBetween(folder, ids['two'] ?? '', await of('many'));
+    expect(whole).toMatchObject({ more: true, listed: { length: 500 } });
+    expect(await commitsBetween(folder, ids['two'] ?? '', await of('many~1'))).not.toHaveProperty('more');
+  });
 
   test('are not known where the repository does not have one of them, or it is no id', async () => {
     expect(await between('base', 'f'.repeat(40))).toBeUndefined();
@@ -93,7 +106,7 @@ describe('a folder of a repository that others work in, too', () => {
   ])('has the commits that changed %j', async (parts, subjects) => {
     const [first = '', last = ''] = [ids[0], ids.at(-1)];
     const found = await commitsBetween(join(repo, 'shop'), first, last, parts);
-    expect(found?.map(({ subject }) => subject)).toEqual(subjects);
+    expect(found?.listed.map(({ subject }) => subject)).toEqual(subjects);
   });
 
   test('has none that can be told where a clone lacks what is between', async () => {
@@ -105,11 +118,11 @@ describe('a folder of a repository that others work in, too', () => {
     expect(await isShallow(clone)).toBe(true);
     expect(await isShallow(repo)).toBe(false);
     expect(await commitsBetween(clone, first, last)).toBeUndefined();
-    expect((await commitsBetween(clone, third, last))?.map(({ subject }) => subject)).toEqual([
+    expect((await commitsBetween(clone, third, last))?.listed.map(({ subject }) => subject)).toEqual([
       'read me',
       'docker: one',
     ]);
     await git(['fetch', '--quiet', '--unshallow'], { cwd: clone });
-    expect(await commitsBetween(clone, first, last)).toHaveLength(4);
+    expect((await commitsBetween(clone, first, last))?.listed).toHaveLength(4);
   });
 });
