@@ -6,9 +6,11 @@ const program = process.argv[1] ?? '';
 /** Names the guards of this test, which would begin a program that is not there. */
 const absent = `/nowhere/lockage-guard-${process.pid}`;
 
-afterEach(() => {
+afterEach(async () => {
   process.argv[1] = program;
   for (const pid of guards()) process.kill(pid, 'SIGKILL');
+  // One that is killed is still there for a moment.
+  await expect.poll(guards).toEqual([]);
 });
 
 function guards(): number[] {
