@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LockageError } from '../../pipelines/errors.ts';
 import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
+import { readConfiguration, readManifest, type Described, type ReadConfiguration } from './answers.ts';
 import { engineLogin } from './credentials.ts';
 import type { HttpStream } from './http.ts';
 import { isDigest, parseReference, type Reference } from './reference.ts';
@@ -48,30 +49,6 @@ const mostImages = 16;
 const mostVolumes = 50;
 const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
 
-/** An image's configuration as the registry keeps it. */
-interface ConfigBlob {
-  readonly os: string;
-  readonly architecture: string;
-  readonly config?: {
-    readonly User?: string;
-    readonly Labels?: Readonly<Record<string, string>> | null;
-    readonly Volumes?: Readonly<Record<string, unknown>> | null;
-    readonly Cmd?: readonly string[] | null;
-    readonly Entrypoint?: readonly string[] | null;
-  };
-}
-
-interface Sized {
-  readonly size?: number;
-}
-
-/** A manifest, or an index. */
-interface SizedManifest {
-  readonly config?: Sized;
-  readonly layers?: readonly Sized[];
-  readonly manifests?: readonly Descriptor[];
-}
-
 /** A layer of an image, as it is sent. */
 export interface Layer {
   readonly digest: string;
@@ -93,11 +70,6 @@ export interface ImageParts {
   readonly config: PartDescriptor;
   /** lowest first */
   readonly layers: readonly PartDescriptor[];
-}
-
-interface Descriptor extends Sized {
-  readonly digest: string;
-  readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 
 /**
@@ -146,14 +118,14 @@ export class RegistryClient {
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
     }
     const found = await this.#config(reference, manifest);
-    const { User: user = '', Volumes, Cmd, Entrypoint } = found.config ?? {};
+    const { User: user, Volumes, Cmd, Entrypoint } = found.config;
     return {
       ...{ os: found.os, architecture: found.architecture, user },
-      volumes: Object.keys(Volumes ?? {})
+      volumes: Object.keys(Volumes)
         .filter((path) => path.startsWith('/'))
         .slice(0, mostVolumes)
         .sort(),
-      starts: [Entrypoint, Cmd].some((words) => Array.isArray(words) && words.length > 0),
+      starts: [Entrypoint, Cmd].some((words) => words.length > 0),
     };
   }
 
@@ -169,7 +141,7 @@ export class RegistryClient {
           .map((each) => this.manifest(repository, each))
       : [root];
     const found = await Promise.all(
-      images.map(async (image) => (await this.#config(reference, await image)).config?.Labels ?? {}),
+      images.map(async (image) => (await this.#config(reference, await image)).config.Labels),
     );
     const [first = {}, ...others] = found;
     return Object.fromEntries(
@@ -177,13 +149,13 @@ export class RegistryClient {
     );
   }
 
-  async #config(reference: Reference, { bytes, digest }: Manifest): Promise<ConfigBlob> {
-    const { config } = json<{ config?: Descriptor }>(reference.repository, bytes);
+  async #config(reference: Reference, { bytes, digest }: Manifest): Promise<ReadConfiguration> {
+    const { config } = readManifest(reference.repository, bytes);
     if (!config) throw withoutConfiguration(reference.repository, digest);
     const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
     if (digestOf(body) !== config.digest)
       throw new LockageError(`${reference.registry} sent a wrong image configuration`, { cause: new WrongContent() });
-    return json<ConfigBlob>(reference.repository, body);
+    return readConfiguration(reference.repository, body);
   }
 
   /**
@@ -220,10 +192,10 @@ export class RegistryClient {
     const request = { method: 'GET', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     const { status, body } = await this.#http.request(reference, request);
     if (status === 404) return undefined;
-    const { config, layers, manifests } = json<SizedManifest>(reference.registry, body);
+    const { config, layers, manifests } = readManifest(reference.registry, body);
     if (manifests) return { parts: manifests.map((each) => each.digest).filter(isDigest) };
     if (!config || !layers) return {};
-    return { bytes: [config, ...layers].reduce((sum, { size = 0 }) => sum + size, 0) };
+    return { bytes: [config, ...layers].reduce((sum, { size }) => sum + size, 0) };
   }
 
   /** Returns the layers of an image, lowest first; of an index, those of the image for the platform. */
@@ -231,8 +203,8 @@ export class RegistryClient {
     let manifest = await this.manifest(repository, digest);
     if (indexTypes.includes(manifest.mediaType))
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
-    const { layers = [] } = json<{ layers?: readonly Descriptor[] }>(repository, manifest.bytes);
-    return layers.map(({ digest: layer, size = 0 }) => ({ digest: layer, bytes: size }));
+    const { layers } = readManifest(repository, manifest.bytes);
+    return (layers ?? []).map(({ digest: layer, size }) => ({ digest: layer, bytes: size }));
   }
 
   /** Returns an image with all that it is made of; of an index, the one for the platform, and the index as its root. */
@@ -241,12 +213,9 @@ export class RegistryClient {
     const manifest = indexTypes.includes(root.mediaType)
       ? await this.manifest(repository, chooseEntry(repository, root, platform))
       : root;
-    const { config, layers = [] } = json<{ config?: PartDescriptor; layers?: readonly PartDescriptor[] }>(
-      repository,
-      manifest.bytes,
-    );
+    const { config, layers } = readManifest(repository, manifest.bytes);
     if (!config) throw withoutConfiguration(repository, digest);
-    return { root, manifest, config, layers };
+    return { root, manifest, config, layers: layers ?? [] };
   }
 
   /**
@@ -289,15 +258,17 @@ export class RegistryClient {
     const path = `manifests/${tagOrDigest}`;
     const { header, body } = await this.#http.request(reference, { method: 'GET', path, headers: accept });
     const digest = digestOf(body);
-    const named = isDigest(tagOrDigest) ? tagOrDigest : header('docker-content-digest');
-    if (named !== undefined && named !== digest) {
+    const told = header('docker-content-digest') ?? '';
+    // What it says by another hash, or in a header that was emptied on the way, cannot be compared.
+    const named = isDigest(tagOrDigest) ? tagOrDigest : told;
+    if (isDigest(named) && named !== digest) {
       throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
         hint: 'The registry, or something between, changes what it stores: do not use it.',
         cause: new WrongContent(),
       });
     }
     const declared = (header('content-type') ?? '').split(';')[0]?.trim() ?? '';
-    const mediaType = json<{ mediaType?: string }>(reference.registry, body).mediaType ?? declared;
+    const mediaType = readManifest(reference.registry, body).mediaType ?? declared;
     if (![...indexTypes, ...manifestTypes].includes(mediaType)) {
       throw new LockageError(
         `${reference.repository}: ${tagOrDigest} is no image but ${mediaType || 'of no known type'}`,
@@ -311,8 +282,8 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
   const entries = indexEntries(index.bytes);
   const [, another] = entries;
   // An image alone need not name its platform, and its configuration says it.
-  const isChosen = (entry: Descriptor) =>
-    platform === undefined || entry.platform === undefined ? another === undefined : fits(entry, platform);
+  const isChosen = (entry: Described) =>
+    platform === undefined || !entry.platform ? another === undefined : fits(entry, platform);
   const found = entries.find(isChosen);
   if (found && isDigest(found.digest)) return found.digest;
   const example = entries.map(platformOf).find((each) => each !== 'unknown') ?? 'linux/amd64';
@@ -330,7 +301,7 @@ function withoutConfiguration(repository: string, digest: Digest): LockageError 
 }
 
 /** Returns whether an image runs on a platform; `linux/arm64` stands for its variants, too. */
-function fits(entry: Descriptor, platform: string): boolean {
+function fits(entry: Described, platform: string): boolean {
   return platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
 }
 
@@ -338,27 +309,18 @@ function fits(entry: Descriptor, platform: string): boolean {
  * Returns the images of an index, without attestations, which have an unknown platform. An image need not name its
  * own.
  */
-function indexEntries(bytes: Buffer): Descriptor[] {
-  const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
-  const all = manifests ?? [];
-  const named = all.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
-  return named.length > 0 ? named : all.filter(({ platform }) => platform === undefined);
+function indexEntries(bytes: Buffer): readonly Described[] {
+  const all = readManifest('the registry', bytes).manifests ?? [];
+  const named = all.filter(({ platform }) => platform && platform.os !== 'unknown');
+  return named.length > 0 ? named : all.filter(({ platform }) => !platform);
 }
 
-function platformOf({ platform }: Descriptor): string {
+function platformOf({ platform }: Described): string {
   if (!platform) return 'unknown';
   const { os, architecture, variant } = platform;
-  return [os, architecture, ...(variant === undefined || variant === '' ? [] : [variant])].join('/');
+  return [os, architecture, ...(variant ? [variant] : [])].join('/');
 }
 
 function digestOf(bytes: Buffer): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
-function json<T>(from: string, bytes: Buffer): T {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as T;
-  } catch (cause) {
-    throw new LockageError(`${from} sent something that is not JSON`, { cause });
-  }
 }

@@ -1,5 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
+import { readManifest, type Described } from './answers.ts';
 import type { Manifest, RegistryClient } from './client.ts';
 import { isDigest } from './reference.ts';
 import type { RegistryWriter } from './writer.ts';
@@ -16,20 +17,6 @@ export interface ImageCopy {
   readonly onProgress?: (blob: Digest, current: number, total: number) => void;
 }
 
-interface Content {
-  readonly digest: string;
-  readonly size?: number;
-  /** where content lies that may not be pushed: it is in no registry */
-  readonly urls?: readonly string[];
-}
-
-/** A manifest, or an index of them. */
-interface Parts {
-  readonly config?: Content;
-  readonly layers?: readonly Content[];
-  readonly manifests?: readonly Content[];
-}
-
 /**
  * Copies an image or an index with all that it is made of, byte for byte, so that every digest stays. What is there already is
  * not sent again, so a copy that was interrupted goes on. Returns the bytes that were sent. Throws LockageError.
@@ -43,19 +30,19 @@ export async function copyImage(copy: ImageCopy): Promise<number> {
 
 /** Everything that a manifest names has to be there before it. */
 async function copyParts(copy: ImageCopy, manifest: Manifest): Promise<number> {
-  const { manifests = [], config, layers = [] } = JSON.parse(manifest.bytes.toString('utf8')) as Parts;
+  const { manifests, config, layers } = readManifest(copy.repository, manifest.bytes);
   let bytes = 0;
-  for (const { digest } of manifests) {
+  for (const { digest } of manifests ?? []) {
     const part = await copy.from.manifest(copy.repository, checked(digest));
     bytes += await copyParts(copy, part);
     await copy.to.putManifest(copy.target, part.digest, part);
   }
-  const blobs = [...(config ? [config] : []), ...layers].filter(({ urls = [] }) => urls.length === 0);
+  const blobs = [...(config ? [config] : []), ...(layers ?? [])].filter(({ urls }) => !urls || urls.length === 0);
   for (const blob of new Map(blobs.map((each) => [each.digest, each])).values()) bytes += await copyBlob(copy, blob);
   return bytes;
 }
 
-async function copyBlob(copy: ImageCopy, { digest: named, size = 0 }: Content): Promise<number> {
+async function copyBlob(copy: ImageCopy, { digest: named, size }: Described): Promise<number> {
   const digest = checked(named);
   if (await copy.to.hasBlob(copy.target, digest)) return 0;
   const open = async (signal: AbortSignal) => {

@@ -1,4 +1,4 @@
-import { anything, flag, list, map, maybe, number, or, record, text, type Shape } from './shapes.ts';
+import { anything, flag, list, map, maybe, number, or, record, text, type Shape } from '../../system/shapes.ts';
 
 /*
  * What engines answer, as far as it is read here (https://docs.docker.com/reference/api/engine/). Something else may listen there, or
@@ -44,6 +44,7 @@ const container = record({
   ...{ Id: or(text, ''), Names: or(list(text), []), Image: or(text, ''), State: or(text, ''), Status: or(text, '') },
   ...{ Created: or(number, 0), Labels: labels, Mounts: or(list(mount), []) },
   Ports: or(list(record({ ...numbers('PublicPort', 'PrivatePort'), ...texts('IP', 'Type') })), []),
+  NetworkSettings: or(record({ Networks: or(map(maybe(anything)), {}) }), {}),
   ...texts('ImageID', 'Command'),
 });
 

@@ -3,7 +3,7 @@ import { within } from '../../system/deadline.ts';
 import type { EngineAddress } from '../address.ts';
 import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
-import type { Shape } from './shapes.ts';
+import type { Shape } from '../../system/shapes.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
 import { parsedJson, type Answer, type Call } from './wire.ts';

@@ -5,7 +5,7 @@ import { EngineError } from './errors.ts';
 import { exec } from './exec.ts';
 import { outputLines, silenceOf } from './frames.ts';
 import { checkedName, segment } from './names.ts';
-import { list } from './shapes.ts';
+import { list } from '../../system/shapes.ts';
 import { EngineSwarm } from './swarm.ts';
 import { readTar, tarArchive } from './tar.ts';
 import type {

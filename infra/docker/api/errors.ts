@@ -14,9 +14,10 @@ export class EngineError extends LockageError {
   constructor(
     host: string,
     what: string,
-    reason: string,
+    said: string,
     options: { status?: number | undefined; hint?: string | undefined; cause?: unknown } = {},
   ) {
+    const reason = said.length > longestReason ? `${said.slice(0, longestReason)} …` : said;
     const hint = options.hint ?? hintFor(host, reason);
     super(`${host}: cannot ${what}: ${reason}`, {
       ...(hint === undefined ? {} : { hint }),
@@ -28,6 +29,9 @@ export class EngineError extends LockageError {
     this.reason = reason;
   }
 }
+
+/** Characters of a reason: it is recorded, and shown to people. */
+const longestReason = 2000;
 
 /** What an engine says when it cannot do something, and what helps. What is told apart most exactly comes first. */
 const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string])[] = [

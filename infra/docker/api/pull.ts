@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../../pipelines/errors.ts';
+import { maybe, number, record, text } from '../../system/shapes.ts';
 import { EngineError } from './errors.ts';
 import { LineReader } from './frames.ts';
 import { PullCourse, type LayerMessage } from './pull-course.ts';
@@ -9,6 +10,11 @@ interface PullMessage extends LayerMessage {
   readonly error?: string;
   readonly errorDetail?: { readonly message?: string };
 }
+
+const messages = record({
+  ...{ id: maybe(text), status: maybe(text), error: maybe(text), errorDetail: maybe(record({ message: maybe(text) })) },
+  progressDetail: maybe(record({ current: maybe(number), total: maybe(number), units: maybe(text) })),
+});
 
 /**
  * Reads the answer of a pull to its end and returns the bytes moved: what was downloaded of layers the host lacked. An
@@ -45,8 +51,9 @@ export async function readPull(
   } catch (error) {
     if (error instanceof EngineError) throw error;
     if (!stalled) {
-      const text = messageOf(error);
-      throw new EngineError(host, what, `the connection to the Docker Engine broke: ${text}`, { cause: error });
+      throw new EngineError(host, what, `the connection to the Docker Engine broke: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   } finally {
     clearTimeout(watch);
@@ -64,9 +71,16 @@ function stalledError(host: string, what: string, idleTimeout: number, course: P
 
 function parseMessage(line: string): PullMessage {
   if (line.trim() === '') return {};
+  let found: unknown;
   try {
-    return JSON.parse(line) as PullMessage;
+    // Nothing is as good as what is not there.
+    found = JSON.parse(line, (_key, value: unknown) => value ?? undefined);
   } catch {
     return { error: `an answer that is not JSON: ${line.slice(0, 200)}` };
+  }
+  try {
+    return messages(found, 'it') as PullMessage;
+  } catch {
+    return { error: `an answer that is not a Docker Engine's: ${line.slice(0, 200)}` };
   }
 }

@@ -4,7 +4,7 @@ import { EngineApi } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
 import { readPull } from './pull.ts';
-import { list as listOf } from './shapes.ts';
+import { list as listOf } from '../../system/shapes.ts';
 import type {
   CallOptions,
   ImageDetails,

@@ -3,7 +3,7 @@ import { EngineError } from './errors.ts';
 import { outputLines, silenceOf } from './frames.ts';
 import { segment } from './names.ts';
 import { EngineResources, labelFilter } from './resources.ts';
-import { list } from './shapes.ts';
+import { list } from '../../system/shapes.ts';
 import type {
   CallOptions,
   LogOptions,

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { EngineError } from './errors.ts';
-import { MisfitError, type Shape } from './shapes.ts';
+import { MisfitError, type Shape } from '../../system/shapes.ts';
 
 /** Encodes a request body: a buffer as it is (a tar archive), anything else as JSON. */
 export function encodeBody(

@@ -117,11 +117,15 @@ function withoutScheme({ endpoint }: Host): string {
   return endpoint.url.replace(/^ssh:\/\//, '').split('/')[0] ?? '';
 }
 
+/** Characters of a line: a banner is whatever its host makes of it. */
+const longestLine = 500;
+
 function lastLines(output: string): string[] {
   return output
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '' && !line.startsWith('Warning:'))
-    .slice(-5);
+    .slice(-5)
+    .map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)} …` : line));
 }
 
 /** Returns the error that explains ssh's own words to the user; `output` is its standard error. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { list, or, record, text } from '../../system/shapes.ts';
 import { contentOf, tarEntries, type TarEntry } from '../../system/tar-file.ts';
 import { parseReference } from '../reference.ts';
 import { dockerPath, sha256, type Descriptor, type DockerEntry } from './layout.ts';
@@ -29,7 +30,7 @@ export async function imageOfSave(file: FileHandle, reference: string): Promise<
     if (found) return found;
     throw new LockageError(`the engine wrote image ${reference} in a way that is not known: ${path} is missing`);
   };
-  const [image] = JSON.parse(await textOf(file, entryAt(dockerPath))) as readonly DockerEntry[];
+  const image = savedEntry(await textOf(file, entryAt(dockerPath)));
   if (!image) throw new LockageError(`the engine wrote no image for ${reference}`);
   const content = new Map<string, TarEntry>();
   const describe = async (path: string, mediaType: string): Promise<Descriptor> => {
@@ -55,6 +56,17 @@ export async function imageOfSave(file: FileHandle, reference: string): Promise<
       return entry ? contentOf(file, entry) : [bytes];
     },
   };
+}
+
+const saved = list(record({ Config: text, Layers: or(list(text), []) }));
+
+/** Returns the first image that an archive describes; undefined where it describes none. */
+function savedEntry(written: string): Pick<DockerEntry, 'Config' | 'Layers'> | undefined {
+  try {
+    return (saved(JSON.parse(written), 'it') as readonly DockerEntry[])[0];
+  } catch {
+    return undefined;
+  }
 }
 
 async function textOf(file: FileHandle, entry: TarEntry): Promise<string> {

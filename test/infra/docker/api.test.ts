@@ -54,6 +54,39 @@ describe('a pull', () => {
     await expect(pull).rejects.toMatchObject({ hint: 'Free disk space on prod-1; nothing was removed to make room.' });
   });
 
+  it.each([
+    'null',
+    '5',
+    '[]',
+    '{"id":5}',
+    '{"errorDetail":"x"}',
+    '{"id":"a","status":"Downloading","progressDetail":7}',
+  ])('in which an engine says %s is an error that says so', async (line) => {
+    const engine = await engineThat((response) => response.end(`${line}\r\n`));
+    await expect(engine.pull('r/shop', 'sha256:1')).rejects.toThrow(
+      `prod-1: cannot pull r/shop@sha256:1: an answer that is not a Docker Engine's: ${line}`,
+    );
+  });
+
+  it('in which what is not there is null goes on', async () => {
+    const engine = await engineThat((response) => {
+      response.write('{"id":null,"status":"Pulling from r/shop","progressDetail":null,"errorDetail":null}\r\n');
+      response.end('{"id":"a","status":"Downloading","progressDetail":{"current":4,"total":null}}\r\n');
+    });
+    expect(await engine.pull('r/shop', 'sha256:1')).toEqual({ bytes: 4 });
+  });
+
+  it.each(['{"errorDetail":{"message":"', '{"error":"'])(
+    'that fails with words without an end, as %s, is cut',
+    async (start) => {
+      const engine = await engineThat((response) =>
+        response.end(`${start}${'x'.repeat(500_000)}"${start.includes('D') ? '}' : ''}}\n`),
+      );
+      const error = await engine.pull('r/shop', 'sha256:1').catch((thrown: unknown) => thrown);
+      expect((error as Error).message).toMatch(/^prod-1: cannot pull r\/shop@sha256:1: x{2000} …$/);
+    },
+  );
+
   it('whose connection breaks is an error', async () => {
     const engine = await engineThat((response) => {
       response.write('{"status":"Pulling"}\n', () => response.destroy());

@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { Engine } from '../../../infra/docker/api/client.ts';
+import { findDrift } from '../../../infra/hosts/drift.ts';
 import { askEngine } from '../../../infra/hosts/engine-report.ts';
 import { hostFacts } from '../../../infra/hosts/facts.ts';
 import { keptRecords } from '../../../infra/hosts/kept-record.ts';
@@ -16,7 +17,7 @@ import { hostPreflight } from '../../../infra/workloads/container/host-report.ts
 import { lookAt } from '../../../infra/workloads/container/host-look.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
-import { environment, hostWith, record, release } from '../../pipelines/model/values.ts';
+import { environment, hostWith, record, release, spec } from '../../pipelines/model/values.ts';
 import { withOddity } from '../../support/odd-json.ts';
 
 const labels = {
@@ -138,12 +139,30 @@ async function askAll(): Promise<unknown[]> {
     refuseForeignParts(engine, 'shop', prod, host),
     keptRecords(connections, place, [host]),
     observe(connections, 'shop', prod, record([]), { timeouts: { first: 5000, total: 5000 } }),
+    findDrift(
+      connections,
+      'shop',
+      prod,
+      {
+        record: record([], [{ host, spec: spec('web-1.0.0') }]),
+        standing: { edges: [], accessories: [] },
+      },
+      { first: 5000 },
+    ).then(expectOurs),
     engine.namedImages(),
     engine.volumeUse(),
     engine.inspectImage('shop'),
     engine.volumesWith('lockage.app'),
   ]);
   return asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+}
+
+/** Hosts are asked each for itself, so that whatever one of them says ends in a text. */
+function expectOurs(found: readonly object[]): void {
+  for (const each of found) {
+    const { error = '' } = each as { readonly error?: string };
+    if (/^Cannot |is not (a function|iterable|defined)|undefined \(/.test(error)) throw new TypeError(error);
+  }
 }
 
 function expectExplained(errors: readonly unknown[]): void {

@@ -472,7 +472,7 @@ it('tells the layers of an image, also of the one for a platform in an index', a
     { digest: hash('base'), size: 30 },
     { digest: hash('own'), size: 12 },
   ];
-  const image = JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {}, layers });
+  const image = JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: layers[0], layers });
   const entry = { digest: hash(image), size: image.length, platform: { os: 'linux', architecture: 'arm64' } };
   const both = JSON.stringify({
     mediaType: 'application/vnd.oci.image.index.v1+json',
