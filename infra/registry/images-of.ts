@@ -1,5 +1,5 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import { shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
+import { isRoot, shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
 import type { ImageConfig, Manifest, RegistryClient } from './client.ts';
 
 /** What a release records of its image besides the digest. */
@@ -64,7 +64,7 @@ function settingsOf(images: readonly ImageConfig[]): Pick<Recorded, 'user' | 'vo
   const users = images.map(({ user }) => user);
   const volumes = [...new Set(images.flatMap((each) => each.volumes))].sort();
   return {
-    user: users.find((user) => /^(root|0+)?(:.*)?$/.test(user)) ?? users[0] ?? '',
+    user: users.find(isRoot) ?? users[0] ?? '',
     ...(volumes.length > 0 ? { volumes } : {}),
     ...(images.every(({ starts }) => starts) ? {} : { startless: true as const }),
   };

@@ -47,6 +47,11 @@ export function platformsOf({ platform, platforms }: Pick<Release, 'platform' | 
   return platforms ? Object.keys(platforms) : [platform];
 }
 
+/** Returns whether a user of an image is root, in any of the ways in which Docker reads a number; absent ones are, too. */
+export function isRoot(user: string): boolean {
+  return /^(root|[+-]?0+)?(:.*)?$/.test(user);
+}
+
 /** Shortens a digest as people read it: `sha256:0123456789ab…` → `0123456789ab` */
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12);

@@ -1,7 +1,7 @@
 import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerChange } from '../model/plan.ts';
-import { platformsOf, type Release } from '../model/release.ts';
+import { isRoot, platformsOf, type Release } from '../model/release.ts';
 
 /** Refuses hosts that cannot run the release's platform, by name. `emulates`: one that they run besides their own. */
 export function checkPlatform(
@@ -23,7 +23,7 @@ export function checkPlatform(
 
 /** Refuses roles that would run as root, unless the configuration allows it with a reason. */
 export function checkUser(release: Release, environment: Environment): void {
-  if (release.user === undefined || !/^(root|[+-]?0+)?(:.*)?$/.test(release.user)) return;
+  if (release.user === undefined || !isRoot(release.user)) return;
   const roots = environment.roles.filter(({ hardening }) => hardening.user === undefined && !hardening.allowRoot);
   if (roots.length === 0) return;
   throw new LockageError(`release ${release.version} runs as root`, {

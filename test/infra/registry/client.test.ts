@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient, type Location } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
-import { imageFor } from '../../../infra/registry/images-of.ts';
+import { imageFor, imagesOf } from '../../../infra/registry/images-of.ts';
 import { platformIndex } from '../../../infra/registry/platform-index.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 
@@ -186,6 +186,20 @@ describe('a registry', () => {
     });
     await expect(wanted(['linux/amd64', 'linux/riscv64'])).rejects.toThrow(/no image for linux\/riscv64/);
   });
+
+  it.each(['', 'root', '0', '+0', '-0', '0:0', '+0:staff'])(
+    'records root where one of its images runs as %j',
+    (root) => {
+      const images = [{ user: 'app' }, { user: root }].map((each) => ({ ...each, os: 'linux', architecture: 'amd64' }));
+      const asked = images.values();
+      const client = {
+        parts: async () => ({ manifest: { digest: hash('x'), mediaType: '', bytes: Buffer.alloc(0) } }) as never,
+        imageConfig: async () => ({ ...asked.next().value, volumes: [], starts: true }) as never,
+      };
+      const found = imagesOf(client, 'r/shop', hash('x'), ['linux/amd64', 'linux/amd64/v2']);
+      return expect(found).resolves.toMatchObject({ user: root });
+    },
+  );
 
   it('with an image for one platform alone is refused where several are asked for', async () => {
     const repository = `${await serveContents(manifest, config)}/shop`;
