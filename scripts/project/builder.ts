@@ -166,7 +166,7 @@ export class DockerBuilder implements Builder {
     const said = pushedDigest(output, version);
     if (said) return said;
     const listed = await this.#docker('inspect the image', digestsArguments(this.#tag(version)));
-    const found = digestOfRepository(JSON.parse(listed) as string[], familiarName(repository));
+    const found = digestOfRepository(listed, familiarName(repository));
     if (found) return found;
     throw new BrokenError(`Docker does not say which digest it pushed as ${this.#tag(version)}`, {
       hint: 'Nothing was recorded. Run the same command again: it records the image if it is the one that was built.',

@@ -11,6 +11,7 @@ import { childEnvironment, variablesFor } from '../../infra/system/environment.t
 import { withFileLock } from '../../infra/system/file-lock.ts';
 import { runToEnd, type Ended } from '../../infra/system/process.ts';
 import { runtimeFolder } from '../../infra/system/runtime-folder.ts';
+import { flag, list, map, maybe, or, record, text } from '../../infra/system/shapes.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /** The name of the container, and of the volume with its data. */
@@ -39,16 +40,6 @@ export interface RunningRegistry {
   /** id of its container */
   readonly container: string;
   readonly image: string;
-}
-
-/** The container as Docker tells of it; only what is read. */
-interface Inspected {
-  readonly Id: string;
-  readonly State: { readonly Running: boolean; readonly Paused?: boolean };
-  readonly Config: { readonly Image: string; readonly Labels?: Readonly<Record<string, string>> | null };
-  readonly HostConfig: {
-    readonly PortBindings?: Readonly<Record<string, readonly { readonly HostPort: string }[] | null>> | null;
-  };
 }
 
 export interface EmbeddedRegistryOptions {
@@ -146,8 +137,8 @@ export class EmbeddedRegistry {
     });
     if (asked.code !== 0 && /no such (container|object)/i.test(asked.stderr)) return undefined;
     if (asked.code !== 0) throw noDocker(linesOf(asked));
-    const found = JSON.parse(asked.stdout) as Inspected;
-    if (found.Config.Labels?.[label] === undefined) {
+    const found = inspectedIn(asked.stdout);
+    if (found.Config.Labels[label] === undefined) {
       throw new LockageError(`there is a container ${this.#name} that is not Lockage's`, {
         details: [`it is made from ${found.Config.Image}`],
         hint: `Give it another name with \`docker rename\`, or ${instead}.`,
@@ -235,6 +226,32 @@ export class EmbeddedRegistry {
 
   #docker(words: readonly string[], deadline = questionTimeout): Promise<Ended> {
     return runToEnd('docker', words, deadline, { env: childEnvironment(variablesFor('docker')) });
+  }
+}
+
+/** The container as Docker tells of it; only what is read. */
+interface Inspected {
+  readonly Id: string;
+  readonly State: { readonly Running: boolean; readonly Paused: boolean };
+  readonly Config: { readonly Image: string; readonly Labels: Readonly<Record<string, string>> };
+  readonly HostConfig: {
+    readonly PortBindings?: Readonly<Record<string, readonly { readonly HostPort: string }[] | null>> | null;
+  };
+}
+
+const inspected = record({
+  Id: text,
+  State: record({ Running: flag, Paused: or(flag, false) }),
+  Config: record({ Image: text, Labels: or(map(text), {}) }),
+  HostConfig: record({ PortBindings: maybe(map(maybe(list(record({ HostPort: or(text, '') }))))) }),
+});
+
+/** Reads what `docker` says of the container: another program may be called so here. Throws LockageError. */
+export function inspectedIn(printed: string): Inspected {
+  try {
+    return inspected(JSON.parse(printed), 'it') as Inspected;
+  } catch (cause) {
+    throw noDocker([`\`docker container inspect\` printed something else: ${messageOf(cause).slice(0, 200)}`], cause);
   }
 }
 

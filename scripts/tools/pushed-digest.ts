@@ -7,10 +7,23 @@ export function pushedDigest(output: string, tag: string): Digest | undefined {
   return onlyDigest(lines.map((line) => line.slice(`${tag}: digest: `.length).split(' ')[0] ?? ''));
 }
 
-/** Returns the digest of a repository's image in the list that an engine has of it; undefined unless there is one alone. */
-export function digestOfRepository(repoDigests: readonly string[], repository: string): Digest | undefined {
-  const own = repoDigests.filter((name) => name.startsWith(`${repository}@`));
+/**
+ * Returns the digest of a repository's image in the list that `docker` prints of it, as JSON; undefined unless there is one
+ * alone. An engine that has none prints null, and what stands in for `docker` may print anything.
+ */
+export function digestOfRepository(printed: string, repository: string): Digest | undefined {
+  const names = listIn(printed).filter((name) => typeof name === 'string');
+  const own = names.filter((name) => name.startsWith(`${repository}@`));
   return onlyDigest(own.map((name) => name.slice(repository.length + 1)));
+}
+
+function listIn(printed: string): unknown[] {
+  try {
+    const found: unknown = JSON.parse(printed);
+    return Array.isArray(found) ? found : [];
+  } catch {
+    return [];
+  }
 }
 
 function onlyDigest(found: readonly string[]): Digest | undefined {

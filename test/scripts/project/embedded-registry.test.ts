@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { createArguments, EmbeddedRegistry } from '../../../scripts/project/embedded-registry.ts';
+import { createArguments, EmbeddedRegistry, inspectedIn } from '../../../scripts/project/embedded-registry.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -29,4 +29,26 @@ test('without Docker it is said that it needs Docker, or a repository', async ()
   } finally {
     await rm(empty, { recursive: true });
   }
+});
+
+test.each([
+  '',
+  'null',
+  '[]',
+  '<html>',
+  '{"Id":"a"}',
+  '{"Id":"a","State":{"Running":"yes"},"Config":null,"HostConfig":{}}',
+])('what prints %j in the place of the container is not Docker, and it is said', (printed) => {
+  expect(() => inspectedIn(printed)).toThrow(
+    expect.objectContaining({
+      name: 'LockageError',
+      details: [expect.stringContaining('`docker container inspect` printed something else')],
+    }),
+  );
+});
+
+test('of the container, what nobody set may be null', () => {
+  const State = { Running: true };
+  const printed = { Id: 'a', State, Config: { Image: 'registry:3', Labels: null }, HostConfig: { PortBindings: null } };
+  expect(inspectedIn(JSON.stringify(printed))).toMatchObject({ State: { Paused: false }, Config: { Labels: {} } });
 });

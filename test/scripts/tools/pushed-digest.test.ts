@@ -18,7 +18,15 @@ test.each([
 });
 
 test('of an engine’s list, the digest of the repository counts where there is one alone', () => {
-  expect(digestOfRepository([`other/shop@${b}`, `r/shop@${a}`], 'r/shop')).toBe(a);
-  expect(digestOfRepository([`r/shop@${b}`, `r/shop@${a}`], 'r/shop')).toBeUndefined();
-  expect(digestOfRepository([], 'r/shop')).toBeUndefined();
+  const listed = (...names: readonly unknown[]) => digestOfRepository(JSON.stringify(names), 'r/shop');
+  expect(listed(`other/shop@${b}`, `r/shop@${a}`)).toBe(a);
+  expect(listed(null, 5, `r/shop@${a}`)).toBe(a);
+  expect(listed(`r/shop@${b}`, `r/shop@${a}`)).toBeUndefined();
 });
+
+test.each(['[]', 'null', '{}', '', 'Emulate Docker CLI using podman.', `"r/shop@${a}"`])(
+  'no digest is taken from %j in the place of that list',
+  (printed) => {
+    expect(digestOfRepository(printed, 'r/shop')).toBeUndefined();
+  },
+);
