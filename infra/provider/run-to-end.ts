@@ -4,6 +4,7 @@ import type { ProviderContext } from '../context/provider-context.ts';
 import { EngineError, type ContainerDetails, type Engine } from '../docker/api/client.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
+import { logHint } from '../workloads/log-hints.ts';
 
 /** Milliseconds of one question whether it has ended: a connection that is dead does not say so by itself. */
 export const questionTimeout = 20_000;
@@ -54,7 +55,11 @@ async function start(context: ProviderContext, inputs: MigrationInputs, engine: 
     // Without an answer, it may run.
     if (!(error instanceof EngineError) || error.status === undefined) throw error;
     await new ContainerWorkload(context, inputs).remove();
-    throw new WorkloadFailedError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
+    const hint = logHint([messageOf(error)], spec);
+    throw new WorkloadFailedError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, {
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
   }
   context.progress({ host: host.name, step: 'start', detail: spec.name });
 }

@@ -16,6 +16,8 @@ export interface Symptom {
   readonly remedy: string;
   /** false where this role's settings have nothing to do with it; absent: always */
   readonly applies?: (spec: Failing) => boolean;
+  /** what helps is done to an image of one's own, which that of an accessory seldom is */
+  readonly ofReleases?: true;
 }
 
 /**
@@ -36,6 +38,7 @@ export const symptoms: readonly Symptom[] = [
     cause: 'its program is for another kind of processor than the host has',
     keys: [],
     remedy: 'build the image for the platform of the hosts: `build.platform` in `lockage.yaml`',
+    ofReleases: true,
   },
   {
     name: 'failed to map segment',
@@ -46,14 +49,15 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'missing library',
-    sign: /error while loading shared libraries|cannot open shared object file|version `?GLIBC\w*_[\d.]+'? not found|Error relocating/i,
+    sign: /error (while )?loading shared librar(y|ies)|cannot open shared object file|version `?GLIBC\w*_[\d.]+'? not found|Error relocating/i,
     cause: 'its image lacks a library that its program was built with, often as it was built on another distribution',
     keys: [],
     remedy: 'build the program in the image that it runs in, or install the library there',
+    ofReleases: true,
   },
   {
     name: 'unknown user',
-    sign: /unable to find (user|group)|no matching entries in (passwd|group) file|getpwuid|no user exists for uid|uid not found/i,
+    sign: /unable to find (user|group)|no matching entries in (passwd|group) file|getpwuid|no user exists for uid|uid not found|look up effective user id/i,
     cause: 'its image has no account for the user that it runs as',
     keys: ['hardening.user'],
     remedy:
@@ -61,14 +65,14 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'executable file not found',
-    sign: /executable file not found|exec: .*: no such file or directory|no such file or directory: unknown/i,
+    sign: /executable file not found|\bexec:? .*(: | failed: )no such file or directory|exec user process caused:? "?no such file|no such file or directory: unknown|\benv: .*: no such file or directory|: command not found$|^\S*sh: (line )?(\d+: )?\S+: not found$/im,
     cause: 'the command is not in the image, or the interpreter in its first line is not',
     keys: ['command'],
     remedy: 'see KEY; each of its words is passed on as it is, and no shell reads them',
   },
   {
     name: 'not executable',
-    sign: /exec:? "?\/?[^\s"]+"?(: | failed: )permission denied/i,
+    sign: /\bexec:? "?[^\s"]+"?(: | failed: )permission denied|exec user process caused:? "?permission denied/i,
     cause: 'the file that it starts has no execute permission in the image, or not for its user',
     keys: ['command'],
     remedy: 'add `RUN chmod a+rx FILE` to the Dockerfile, or name its interpreter in KEY, as `[sh, /FILE]`',
@@ -111,7 +115,7 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'EROFS',
-    sign: /EROFS|read-only file ?system/i,
+    sign: /EROFS|read-?only (file ?system|database)/i,
     cause: 'its files are read-only',
     keys: ['hardening.tmpfs', 'hardening.readOnly'],
     remedy: 'name the folder in KEY, or set KEY to false',
@@ -126,7 +130,7 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'EAGAIN',
-    sign: /resource temporarily unavailable|can't start new thread|unable to create (new )?native thread|fork: retry|pthread_create failed/i,
+    sign: /resource temporarily unavailable|can't start new thread|unable to create (new )?native thread|fork: retry|pthread_create failed|failed to create new OS thread/i,
     cause: 'it has more processes and threads than its limit',
     keys: ['limits.pids'],
     remedy: 'raise KEY',
@@ -139,6 +143,13 @@ export const symptoms: readonly Symptom[] = [
     remedy: 'set `memlock: unlimited` in KEY',
   },
   {
+    name: 'cannot modify limit',
+    sign: /cannot modify limit|setrlimit|setting rlimit/i,
+    cause: 'it wants a higher limit than it has, and has no right to raise it',
+    keys: ['limits.files', 'limits.ulimits'],
+    remedy: 'set it as high in KEY, for open files, or in KEY',
+  },
+  {
     name: 's6-overlay',
     sign: /can only run as pid 1|trying to run as pid|not running as pid 1/i,
     cause: "its image has an init of its own, which has to be process 1 in place of Docker's",
@@ -147,10 +158,17 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'name not found',
-    sign: /ENOTFOUND|EAI_AGAIN|temporary failure in name resolution|no such host|could not resolve|name or service not known/i,
+    sign: /ENOTFOUND|EAI_AGAIN|temporary failure in name resolution|no such host|could not resolve|name or service not known|UnknownHostException|\bbad address '/i,
     cause: 'a host name that it asks for leads nowhere',
     keys: ['dns', 'extraHosts'],
     remedy: 'an accessory is found by its name in every environment; other names come from the host, or KEY and KEY',
+  },
+  {
+    name: 'no new privileges',
+    sign: /no[ _-]new[ _-]priv/i,
+    cause: 'a program such as sudo may gain no rights',
+    keys: ['hardening.user', 'hardening.noNewPrivileges'],
+    remedy: 'start the container as the user that it needs, by KEY; or set KEY to false',
   },
   {
     name: 'EPERM',
@@ -173,6 +191,28 @@ export function logHint(lines: readonly string[], spec: Failing): string | undef
   const text = lines.join('\n');
   const found = symptoms.find(({ sign, applies }) => sign.test(text) && (applies?.(spec) ?? true));
   return found && `${found.cause}: ${remedyOf(found, (key) => `\`${key}\` of ${spec.role}`)}`;
+}
+
+/** The keys that accessories have of those of a role. */
+const keysOfAccessories = [
+  'command',
+  'port',
+  'init',
+  'dns',
+  'extraHosts',
+  'limits.memory',
+  'limits.shmSize',
+  'limits.ulimits',
+];
+
+/** Returns the same of an accessory, which is confined less and has fewer keys. */
+export function accessoryHint(lines: readonly string[]): string | undefined {
+  const text = lines.join('\n');
+  const found = symptoms.find(
+    ({ sign, keys, ofReleases }) =>
+      !ofReleases && keys.every((key) => keysOfAccessories.includes(key)) && sign.test(text),
+  );
+  return found && `${found.cause}: ${remedyOf(found, (key) => `\`${key}\` of the accessory`)}`;
 }
 
 /** Returns what to do about a failure, with its keys as they are written there. */

@@ -10,6 +10,7 @@ import type { AccessoryInputs } from '../../resources/inputs.ts';
 import { runsFor } from '../runs-for.ts';
 import { dnsOf, extraHosts, logConfig, restartPolicies, ulimitList } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
+import { accessoryHint } from '../log-hints.ts';
 import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
@@ -134,10 +135,11 @@ export async function untilAccessoryWorks(
     if (await doesWork(engine, name, now, check)) return;
     const restarts = now.RestartCount - (first?.RestartCount ?? 0);
     if (restarts >= (check ? mostRestarts : 1)) {
-      throw await failed(engine, name, `ended and was restarted ${restarts} times`);
+      throw await failed(engine, name, now, `ended and was restarted ${restarts} times`);
     }
-    if (!now.State.Running) throw await failed(engine, name, `ended with exit code ${now.State.ExitCode}`);
-    if (performance.now() > end) throw await failed(engine, name, `did not become healthy within ${timeout / 1000} s`);
+    if (!now.State.Running) throw await failed(engine, name, now, `ended with exit code ${now.State.ExitCode}`);
+    if (performance.now() > end)
+      throw await failed(engine, name, now, `did not become healthy within ${timeout / 1000} s`);
     await sleep(250, undefined, { signal });
   }
 }
@@ -163,10 +165,15 @@ async function doesWork(
   return (await engine.inspectContainer(name))?.State.StartedAt === State.StartedAt;
 }
 
-async function failed(engine: Engine, name: string, how: string): Promise<LockageError> {
+async function failed(engine: Engine, name: string, { State }: ContainerDetails, how: string): Promise<LockageError> {
   const lines = await lastLogLines(engine, name);
+  const hint = accessoryHint([...(State.OOMKilled ? ['out of memory'] : []), ...lines]);
   return new LockageError(`${engine.host}: ${name} ${how}`, {
-    details: [`last log lines of ${name}:`, ...(lines.length > 0 ? lines : ['(none)']).map((line) => `  ${line}`)],
+    details: [
+      ...(hint === undefined ? [] : [hint]),
+      `last log lines of ${name}:`,
+      ...(lines.length > 0 ? lines : ['(none)']).map((line) => `  ${line}`),
+    ],
   });
 }
 

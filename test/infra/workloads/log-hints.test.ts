@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { lastLinesOf } from '../../../infra/workloads/last-lines.ts';
-import { logHint, remedyOf, symptoms } from '../../../infra/workloads/log-hints.ts';
+import { accessoryHint, logHint, remedyOf, symptoms } from '../../../infra/workloads/log-hints.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { spec } from '../../pipelines/model/values.ts';
 
@@ -38,11 +38,26 @@ test.each<[string, typeof web, RegExp | undefined]>([
   ['error while loading shared libraries: libpq.so.5: cannot open shared object file', web, /lacks a library/],
   ["/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found", web, /lacks a library/],
   ['Error relocating /app/server: __printf_chk: symbol not found', web, /lacks a library/],
+  [
+    'Error loading shared library libgcc_s.so.1: No such file or directory (needed by /app/server)',
+    web,
+    /lacks a library/,
+  ],
   ['/tmp/jna-1/jna.tmp: failed to map segment from shared object', web, /exec: true/],
   ['unable to find user node: no matching entries in passwd file', web, /`hardening\.user`/],
   ["KeyError: 'getpwuid(): uid not found: 1000'", web, /`hardening\.user`/],
+  ['initdb: error: could not look up effective user ID 1000: user does not exist', web, /`hardening\.user`/],
   ['exec: "serve": executable file not found in $PATH: unknown', web, /`command` of web/],
   ['exec /app/run.sh: no such file or directory: unknown', web, /interpreter/],
+  ['exec /app/run.sh: no such file or directory', web, /interpreter.*`command` of web/],
+  ['[FATAL tini (7)] exec serve failed: No such file or directory', web, /interpreter.*`command` of web/],
+  ['standard_init_linux.go:228: exec user process caused: no such file or directory', web, /interpreter/],
+  ["/usr/bin/env: 'bash': No such file or directory", web, /interpreter/],
+  ["env: can't execute 'node': No such file or directory", web, /interpreter/],
+  ['/bin/sh: 1: node: not found', web, /interpreter/],
+  ['/start.sh: line 3: gunicorn: command not found', web, /interpreter/],
+  ['standard_init_linux.go:228: exec user process caused: permission denied', web, /no execute permission/],
+  ['exec start.sh: permission denied', web, /no execute permission/],
   ['exec: "/start.sh": permission denied: unknown', web, /no execute permission.*`command` of web/],
   ['[FATAL tini (7)] exec /start.sh failed: Permission denied', web, /no execute permission/],
   ['Error: listen EADDRINUSE: address already in use :::8080', web, /`port` of web/],
@@ -51,16 +66,50 @@ test.each<[string, typeof web, RegExp | undefined]>([
   ['FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory', web, /`limits\.memory`/],
   ['java.lang.OutOfMemoryError: Java heap space', web, /`limits\.memory`/],
   ['accept: too many open files', web, /`limits\.files`/],
+  ['runtime: failed to create new OS thread (have 5 already; errno=11)', web, /`limits\.pids`/],
   ["RuntimeError: can't start new thread", web, /`limits\.pids`/],
   ['sh: fork: retry: Resource temporarily unavailable', web, /`limits\.pids`/],
   ['memory locking requested for elasticsearch process but memory is not locked', web, /memlock: unlimited/],
+  [
+    'ulimit: open files: cannot modify limit: Operation not permitted',
+    web,
+    /`limits\.files` of web.*`limits\.ulimits`/,
+  ],
+  ['error setting rlimit type 8: operation not permitted', web, /`limits\.ulimits`/],
+  ['sqlite3.OperationalError: attempt to write a readonly database', web, /`hardening\.tmpfs`/],
+  [
+    'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.',
+    web,
+    /noNewPrivileges` of web to false/,
+  ],
+  ['java.net.UnknownHostException: database', web, /`dns` of web/],
+  ["wget: bad address 'db'", web, /`dns` of web/],
   ['s6-overlay-suexec: fatal: can only run as pid 1', web, /`init` of web to false/],
   ['getaddrinfo ENOTFOUND database', web, /`dns` of web.*`extraHosts` of web/],
   ['psql: could not translate host name "db": Temporary failure in name resolution', web, /leads nowhere/],
   ['listening on 8080', web, undefined],
   ['GET /permissions 200', web, undefined],
+  ['GET /page: not found', web, undefined],
+  ['template index.html: no such file or directory', web, undefined],
 ])('a log with %j', (line, of, expected) => {
   const hint = logHint(['first', line], of);
+  if (expected) expect(hint).toMatch(expected);
+  else expect(hint).toBeUndefined();
+});
+
+test.each<[string, RegExp | undefined]>([
+  ['memory locking requested for elasticsearch process but memory is not locked', /`limits\.ulimits` of the accessory/],
+  ['could not resize shared memory segment "/PostgreSQL.1": No space left on device', /`limits\.shmSize` of the acc/],
+  ['out of memory', /`limits\.memory` of the accessory/],
+  ['s6-overlay-suexec: fatal: can only run as pid 1', /`init` of the accessory to false/],
+  ['getaddrinfo ENOTFOUND ldap', /`dns` of the accessory and `extraHosts`/],
+  ['exec: "postgress": executable file not found in $PATH: unknown', /`command` of the accessory/],
+  // It may write its files, as Docker lets it, and no key of ours says otherwise.
+  ['touch: /app/x: Read-only file system', undefined],
+  ['exec /app/server: exec format error', undefined],
+  ['ready to accept connections', undefined],
+])('an accessory whose log has %j', (line, expected) => {
+  const hint = accessoryHint(['first', line]);
   if (expected) expect(hint).toMatch(expected);
   else expect(hint).toBeUndefined();
 });
