@@ -156,17 +156,22 @@ function checkHardening({ resolved, report }: Checked, role: Role): void {
     report([...path, 'user'], 'is root: allowRoot: { value: true, reason: why } is needed too');
   }
   for (const [folder, bytes] of Object.entries(tmpfs)) {
-    const isTaken =
-      folder === '/' ||
-      folder === secretsPath ||
-      secretsPath.startsWith(`${folder}/`) ||
-      folder.startsWith(`${secretsPath}/`);
-    if (isTaken)
-      report(
-        [...path, 'tmpfs', folder],
-        folder === '/' ? 'would hide the image' : `would hide the secrets in ${secretsPath}`,
-      );
+    const hidden = hiddenBy(folder, role.secrets.length > 0);
+    if (hidden !== undefined) report([...path, 'tmpfs', folder], hidden);
     if (bytes > role.limits.memory)
       report([...path, 'tmpfs', folder], "is more than the role's memory limit, which it counts towards");
   }
+}
+
+/**
+ * Returns what is wrong with a folder in memory at a path; undefined for nothing. Docker mounts what is nearer to the top first, so
+ * secrets lie upon one in `/run`. `/var/run` leads there in nearly every image, and would come after them.
+ */
+function hiddenBy(folder: string, hasSecrets: boolean): string | undefined {
+  if (folder === '/') return 'would hide the image';
+  if (folder === '/var/run' && hasSecrets)
+    return `would hide the secrets in ${secretsPath}, as it leads to /run: write /run`;
+  const place = folder.replace(/^\/var(?=\/run\/)/, '');
+  const isTaken = place === secretsPath || place.startsWith(`${secretsPath}/`);
+  return isTaken ? `would hide the secrets in ${secretsPath}` : undefined;
 }

@@ -230,6 +230,9 @@ describe('roles', () => {
     ['stopSignal: SIGKILL', 'stopSignal  expected a signal such as SIGQUIT, got "SIGKILL"'],
     ['stopSignal: 3', 'stopSignal  expected a signal such as SIGQUIT, got 3'],
     ['extraHosts: { a: b }', 'extraHosts.a  expected an IPv4 or IPv6 address, got "b"'],
+    ['extraHosts: { a: "10.0.0.7:80" }', 'extraHosts.a  expected an IPv4 or IPv6 address, got "10.0.0.7:80"'],
+    ['extraHosts: { a: 10.0.0.256 }', 'extraHosts.a  expected an IPv4 or IPv6 address, got "10.0.0.256"'],
+    ['dns: { servers: ["fd00::53::1"] }', 'dns.servers[0]  expected the address of a name server, got "fd00::53::1"'],
     ['dns: { servers: [one] }', 'dns.servers[0]  expected the address of a name server, got "one"'],
     ['dns: { options: ["a b"] }', 'dns.options[0]  expected an option of resolv.conf such as ndots:1, got "a b"'],
     ['hardening: { user: root }', 'hardening.user  is root: allowRoot: { value: true, reason: why } is needed too'],
@@ -296,11 +299,31 @@ describe('hardening', () => {
     ['user: "0"', 'user  is root: allowRoot: { value: true, reason: why } is needed too'],
     ['tmpfs: { /tmp: { size: 1MiB, exec: true } }', 'tmpfs./tmp.reason  is missing: expected the reason for it'],
     ['tmpfs: { tmp: 1MiB }', 'tmpfs.tmp  expected an absolute path, got "tmp"'],
-    ['tmpfs: { /run: 1MiB }', 'tmpfs./run  would hide the secrets in /run/secrets'],
+    ['tmpfs: { /run/secrets: 1MiB }', 'tmpfs./run/secrets  would hide the secrets in /run/secrets'],
+    ['tmpfs: { /run/secrets/x: 1MiB }', 'tmpfs./run/secrets/x  would hide the secrets in /run/secrets'],
+    ['tmpfs: { /var/run/secrets: 1MiB }', 'tmpfs./var/run/secrets  would hide the secrets in /run/secrets'],
     ['tmpfs: { /cache: 1GiB }', "tmpfs./cache  is more than the role's memory limit, which it counts towards"],
   ])('%s', (text, message) => {
     expect(inRole(`hardening: { ${text} }`)).toEqual([`lockage.yaml:4  roles.web.hardening.${message}`]);
   });
+});
+
+test.each(['/run', '/run/nginx', '/var/run', '/var/run/nginx', '/run/secretsx'])(
+  'a folder in memory at %s hides nothing',
+  (path) => {
+    expect(inRole(`hardening: { tmpfs: { ${path}: 1MiB } }`)).toEqual([]);
+  },
+);
+
+test('a folder in memory at /var/run would hide secrets, and one at /run does not', () => {
+  const withSecret = (path: string) => {
+    const role = `{ port: 8080, secrets: [A], hardening: { tmpfs: { ${path}: 1MiB } } }`;
+    return problemsOf(`${common.replace('{ port: 8080 }', role)}secrets: { A: { env: A } }\n`);
+  };
+  expect(withSecret('/run')).toEqual([]);
+  expect(withSecret('/var/run')).toEqual([
+    'lockage.yaml:4  roles.web.hardening.tmpfs./var/run  would hide the secrets in /run/secrets, as it leads to /run: write /run',
+  ]);
 });
 
 describe('ports', () => {
