@@ -127,8 +127,11 @@ const pipelineEntry = z.union(
   { error: expected('the name of an environment') },
 );
 
+/** What IPv6 asks of every network. */
+export const leastMtu = 1280;
+
 const network = mapping({
-  mtu: integer('a number of bytes', 1280, 65_535).meta({
+  mtu: integer('a number of bytes', leastMtu, 65_535).meta({
     description: 'The largest packet on the networks between containers, as hosts behind a VPN need less than 1500.',
   }),
 }).meta({ description: 'The networks that are made for its containers.' });

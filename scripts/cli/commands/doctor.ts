@@ -79,7 +79,7 @@ async function environmentGroups(
   const [ready, reached, hosts, benchmark] = await Promise.all([
     env === undefined ? [] : readinessChecks(context, environment),
     sshConfigChecks(environment),
-    hostChecks(context.connections, context.project.app, active),
+    hostChecks(context.connections, context.project, active),
     cis ? cisChecks(context, environment) : undefined,
   ]);
   return [

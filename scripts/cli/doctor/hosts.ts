@@ -11,11 +11,12 @@ import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
 import { diskWarnings, type Disk } from '../../../pipelines/hosts/disk.ts';
 import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
+import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
-import type { Traits } from '../../../pipelines/model/host-traits.ts';
+import type { Trait, Traits } from '../../../pipelines/model/host-traits.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
 import { isSshHost, type EnvironmentHost } from '../../../pipelines/model/target.ts';
+import { leastMtu } from '../../../pipelines/config/schema/files.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import { secretChecks } from './secrets.ts';
@@ -41,7 +42,11 @@ export interface HostCheck {
 }
 
 /** Checks the hosts of an environment, all at once, and how they differ from each other. */
-export async function hostChecks(connections: Connections, app: string, environment: Environment): Promise<Check[]> {
+export async function hostChecks(
+  connections: Connections,
+  { app, build }: Pick<Project, 'app' | 'build'>,
+  environment: Environment,
+): Promise<Check[]> {
   const facts: HostCheck[] = [];
   const checks = await Promise.all(
     environment.hosts.map((host) =>
@@ -63,7 +68,7 @@ export async function hostChecks(connections: Connections, app: string, environm
       }),
     ),
   );
-  return [...checks.flat(), ...parityChecks(environment.name, facts)];
+  return [...checks.flat(), ...parityChecks(environment.name, facts, build), ...platformChecks(build, facts)];
 }
 
 async function mtusAt(
@@ -80,13 +85,12 @@ async function mtusAt(
 /** Checks that what containers send fits through their host's interface: what does not is lost without a word, at times. */
 export function mtuChecks(host: string, found: Mtus | undefined): Check[] {
   if (!found || found.network <= found.host) return [];
-  return [
-    warning(
-      host,
-      `packets of its containers have up to ${found.network} bytes, and its interface carries ${found.host}: long answers may hang`,
-      `Set the option com.docker.network.driver.mtu of networks to ${found.host}, in \`default-network-opts\` of /etc/docker/daemon.json.`,
-    ),
-  ];
+  const hint =
+    found.host < leastMtu
+      ? `Have it carry more: \`network.mtu\` does not go below ${leastMtu}.`
+      : `Write \`network: { mtu: ${found.host} }\` for that environment before its first promotion; a network that is there keeps its own.`;
+  const text = `packets of its containers have up to ${found.network} bytes, and its interface carries ${found.host}: long answers may hang`;
+  return [warning(host, text, hint)];
 }
 
 /** Says which hosts are not asked, and why. */
@@ -167,15 +171,39 @@ export function factChecks(found: HostCheck): Check[] {
   ];
 }
 
+/** Checks that releases are built for each host, where the configuration says for what: a promotion is refused else. */
+export function platformChecks(build: Platforms, facts: readonly HostCheck[]): Check[] {
+  const built = platformsIn(build);
+  const unfit = facts.filter(({ platform }) => !built.some((each) => `${each}/`.startsWith(`${platform}/`)));
+  const hint = 'List them all in `build.platforms` of lockage.yaml, which takes the place of `build.platform`.';
+  return built.length === 0
+    ? []
+    : unfit.map(({ host, platform }) =>
+        bad(host, `runs ${platform}, and releases are built for ${built.join(', ')}`, hint),
+      );
+}
+
+type Platforms = Pick<Project['build'], 'platform' | 'platforms'>;
+
+function platformsIn({ platform, platforms }: Platforms): readonly string[] {
+  return platforms ?? (platform === undefined ? [] : [platform]);
+}
+
 /** Checks that the hosts of one environment are alike: what runs on one must run on the others. */
-export function parityChecks(environment: string, facts: readonly HostCheck[]): Check[] {
+export function parityChecks(environment: string, facts: readonly HostCheck[], build: Platforms = {}): Check[] {
   const hosts = facts
     .map(({ host, traits }) => ({ environment, host, traits }))
     .sort((a, b) => a.host.localeCompare(b.host));
-  return differencesAmong(hosts, ['architecture', 'engine.minor', 'cgroup', 'storage']).map((difference) => {
+  // Where it is said what releases are built for, each host is compared with that.
+  const ofPlatforms: readonly Trait[] = platformsIn(build).length > 0 ? [] : ['architecture'];
+  return differencesAmong(hosts, [...ofPlatforms, 'engine.minor', 'cgroup', 'storage']).map((difference) => {
     const text = `its hosts differ: ${differenceText(difference, environment)}`;
     return difference.trait === 'architecture'
-      ? bad(environment, text, 'One release runs on one platform.')
+      ? bad(
+          environment,
+          text,
+          'A release is built for one platform: list all of them in `build.platforms` of lockage.yaml.',
+        )
       : warning(environment, text);
   });
 }

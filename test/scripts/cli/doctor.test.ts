@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { pending } from '../../../pipelines/model/target.ts';
 import { checking, good } from '../../../scripts/cli/check.ts';
-import { factChecks, parityChecks, unaskedChecks, type HostCheck } from '../../../scripts/cli/doctor/hosts.ts';
+import {
+  factChecks,
+  mtuChecks,
+  parityChecks,
+  platformChecks,
+  unaskedChecks,
+  type HostCheck,
+} from '../../../scripts/cli/doctor/hosts.ts';
 import { nodeCheck } from '../../../scripts/cli/doctor/machine.ts';
 import { environment, host as hostNamed } from '../../pipelines/model/values.ts';
 
@@ -92,6 +99,33 @@ test('hosts of an environment that differ are named; patches of Docker may diffe
     'bad: its hosts differ: architecture: amd64 on prod-1, prod-2; arm64 on prod-3',
     'warning: its hosts differ: engine.minor: 24.0 on prod-1, prod-2; 25.0 on prod-3',
   ]);
+});
+
+describe('hosts of two platforms', () => {
+  const { traits } = facts('prod-1');
+  const amd = facts('prod-1');
+  const arm = facts('prod-2', { platform: 'linux/arm64', traits: { ...traits, architecture: 'arm64' } });
+
+  test.each([
+    [{}, [], 'A release is built for one platform: list all of them in `build.platforms` of lockage.yaml.'],
+    [{ platforms: ['linux/amd64', 'linux/arm64'] }, [], undefined],
+    [{ platforms: ['linux/amd64', 'linux/arm64/v8'] }, [], undefined],
+    [{ platform: 'linux/amd64' }, ['bad: runs linux/arm64, and releases are built for linux/amd64'], undefined],
+    [
+      { platforms: ['linux/amd64', 'linux/riscv64'] },
+      ['bad: runs linux/arm64, and releases are built for linux/amd64, linux/riscv64'],
+      undefined,
+    ],
+  ])('are compared with %j', (build, unfit, hint) => {
+    expect(texts(platformChecks(build, [amd, arm]))).toEqual(unfit);
+    expect(parityChecks('prod', [amd, arm], build).map((each) => each.hint)).toEqual(hint === undefined ? [] : [hint]);
+  });
+});
+
+test('of packets that are too long, the key is named that every engine knows', () => {
+  expect(mtuChecks('prod-1', { host: 1420, network: 1420 })).toEqual([]);
+  expect(mtuChecks('prod-1', { host: 1400, network: 1500 })[0]?.hint).toMatch(/`network: \{ mtu: 1400 \}`/);
+  expect(mtuChecks('prod-1', { host: 900, network: 1500 })[0]?.hint).toMatch(/does not go below 1280/);
 });
 
 test('what could not be found out is a problem with its hint, and the name is not said twice', async () => {
