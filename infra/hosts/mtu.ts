@@ -34,9 +34,10 @@ export async function mtusOf(
   return { host: found, network: set > 0 ? set : usual };
 }
 
-/** Prints what the interface of the default route carries. */
+/** Prints what the interface of the default route carries; of a machine without IPv4, of the one of IPv6. */
 const script = `
 way=$(awk '$2 == "00000000" { print $1; exit }' /proc/net/route)
+[ -n "$way" ] || way=$(awk '$1$2 !~ /[^0]/ && $10 != "lo" { print $10; exit }' /proc/net/ipv6_route)
 cat "/sys/class/net/$way/mtu"
 `;
 
@@ -47,9 +48,16 @@ async function askedOf(link: Pick<SshLink, 'script'>): Promise<number | undefine
 
 async function readHere({ endpoint }: Host): Promise<number | undefined> {
   if (endpoint.kind !== 'unix' || !own.test(endpoint.socket)) return undefined;
-  const routes = await readFile('/proc/net/route', 'utf8').catch(() => '');
-  const way = /^(\S+)\t00000000\t/m.exec(routes)?.[1];
+  const [routes, later] = await Promise.all(
+    ['/proc/net/route', '/proc/net/ipv6_route'].map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
+  const way = defaultWay(routes, later);
   return way === undefined ? undefined : numberOf(await readFile(`/sys/class/net/${way}/mtu`, 'utf8').catch(() => ''));
+}
+
+/** Returns the interface of the default route in the kernel's tables: that of IPv4, else that of IPv6. */
+export function defaultWay(ipv4 = '', ipv6 = ''): string | undefined {
+  return /^(\S+)\t00000000\t/m.exec(ipv4)?.[1] ?? /^0{32} 00 .* (?!lo$)(\S+)$/m.exec(ipv6)?.[1];
 }
 
 function numberOf(text: string): number | undefined {

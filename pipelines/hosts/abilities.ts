@@ -1,4 +1,5 @@
 import type { Environment } from '../model/environment.ts';
+import { isIpv6 } from '../model/ip-address.ts';
 import { freeSubnet, type AddressPool } from './address-pools.ts';
 
 /** What an engine says of itself and its kernel, as far as it decides what can run there. Absent: it does not say. */
@@ -19,8 +20,10 @@ export interface Abilities {
 
 /** A host that is looked at on behalf of an environment. */
 export interface Look {
-  readonly environment: Pick<Environment, 'name' | 'roles' | 'accessories' | 'edge' | 'orchestrator'>;
+  readonly environment: Pick<Environment, 'name' | 'hosts' | 'roles' | 'accessories' | 'edge' | 'orchestrator'>;
   readonly host: string;
+  /** where it is reached */
+  readonly address?: string;
   readonly abilities: Abilities;
   /** the subnets of its networks; absent: the environment's network is there already */
   readonly subnets?: readonly string[];
@@ -41,7 +44,7 @@ export function obstacles(look: Look): Finding[] {
 
 /** Returns what is otherwise there than it should be, or than one expects. */
 export function oddities(look: Look): Finding[] {
-  return [...noLimits(look), ...lowPorts(look), ...noLogs(look), ...plugins(look)];
+  return [...noLimits(look), ...lowPorts(look), ...noLogs(look), ...plugins(look), ...onlyIpv6(look)];
 }
 
 /** https://bugs.launchpad.net/snapd/+bug/1908448 */
@@ -131,4 +134,22 @@ function plugins({ abilities: { authorization } }: Look): Finding[] {
       hint: 'See that it allows this client to make containers, networks, volumes and exec sessions.',
     },
   ];
+}
+
+/** The networks of containers have IPv4 alone, and an edge opens its ports there. */
+function onlyIpv6({ environment: { accessories, hosts, orchestrator }, host, address = '', ports }: Look): Finding[] {
+  if (!isIpv6(address)) return [];
+  const isShared = hosts.length > 1 && !orchestrator;
+  const shared = accessories.flatMap((each) =>
+    isShared && each.host === host && each.port !== undefined ? [each.name] : [],
+  );
+  const visitors = {
+    text: `is reached at ${address}, and opens port ${ports.join(', ')} at its IPv4 addresses alone`,
+    hint: 'Have what visitors reach by IPv6, as a load balancer, ask it by IPv4; or give it an IPv4 `address`.',
+  };
+  const others = {
+    text: `is reached at ${address}, and containers of other hosts, which have IPv4 alone, do not find ${shared.join(', ')} there`,
+    hint: 'Give it an IPv4 `address` that the other hosts reach.',
+  };
+  return [...(ports.length > 0 ? [visitors] : []), ...(shared.length > 0 ? [others] : [])];
 }

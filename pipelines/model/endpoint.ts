@@ -1,4 +1,5 @@
 import { LockageError } from '../errors.ts';
+import { isIpv6 } from './ip-address.ts';
 
 /** The way to reach a Docker Engine, from its URL and the settings beside it. */
 export type Endpoint = UnixEndpoint | SshEndpoint | TcpEndpoint;
@@ -195,7 +196,8 @@ export function parseAddress(text: string): SshAddress | undefined {
   const [, user, bracketed = '', port = '22'] = match;
   const host = withoutBrackets(bracketed);
   const number = Number(port);
-  const valid = hostName.test(host) && (user === undefined || userName.test(user)) && number >= 1 && number <= 65_535;
+  const isHost = hostName.test(host) && (!host.includes(':') || isIpv6(host));
+  const valid = isHost && (user === undefined || userName.test(user)) && number >= 1 && number <= 65_535;
   return valid ? { ...(user === undefined ? {} : { user }), host, port: number } : undefined;
 }
 

@@ -1,8 +1,27 @@
 const ipv4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
-/** Returns whether a text is an IPv4 or IPv6 address, and not a host name. */
+/** Returns whether a text is an IPv4 or IPv6 address, and not a host name, or one with a port. */
 export function isIpAddress(text: string): boolean {
-  return ipv4.test(text) || text.includes(':');
+  return isIpv4(text) || isIpv6(text);
+}
+
+/** Returns whether a text is an IPv6 address, without brackets and zone. */
+export function isIpv6(text: string): boolean {
+  return /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) && URL.canParse(`http://[${text}]/`);
+}
+
+/** Returns whether a text is a host name or an address, without a port. */
+export function isHostAddress(text: string): boolean {
+  return isIpAddress(text) || /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text);
+}
+
+function isIpv4(text: string): boolean {
+  return (
+    ipv4
+      .exec(text)
+      ?.slice(1)
+      .every((part) => Number(part) <= 255 && String(Number(part)) === part) ?? false
+  );
 }
 
 /**

@@ -18,6 +18,7 @@ export async function lookAt(
   return {
     environment,
     host: host.name,
+    ...(host.kind === 'host' ? { address: host.address } : {}),
     abilities: abilitiesOf(info),
     ports: publishedPorts(environment, host),
     ...(networks.has(network) ? {} : { subnets: [...networks.values()].flat() }),

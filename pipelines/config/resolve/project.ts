@@ -327,7 +327,11 @@ function resolveMigration(
 function resolveBackend(url: string, root: string): string {
   const folder = url.startsWith('file://') ? url.slice('file://'.length) : undefined;
   if (folder === undefined || folder.startsWith('~')) return url;
-  const written = folder.replaceAll('#', '%23').replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
+  // What follows two slashes at its beginning would be a computer.
+  const written = folder
+    .replace(/^\/+/, '/')
+    .replaceAll('#', '%23')
+    .replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
   const base = `file://${root.split('/').map(encodeURIComponent).join('/')}/`;
   return new URL(written.startsWith('/') ? written : `./${written}`, base).href;
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseAddress, parseUrl } from '../../model/endpoint.ts';
+import { isHostAddress } from '../../model/ip-address.ts';
 import { openPortProblem, urlProblem } from './target-url.ts';
 import { expected, instead, integer, list, mapping, name, size, text } from './values.ts';
 
@@ -28,18 +29,20 @@ export const target = z.union(
       name: name.optional().meta({ description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
       url: targetUrl,
       address: text('a host name or address')
-        .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, {
-          error: expected('a host name or address without port'),
-        })
+        .regex(/^[A-Za-z0-9.:-]+$/, { error: expected('a host name or address without port'), abort: true })
+        .refine(isHostAddress, { error: expected('a host name or address without port') })
         .optional()
         .meta({ description: "Where published ports are reached. Default: the URL's host, or 127.0.0.1." }),
       identity: text('a file').optional().meta({ description: 'Private key file for ssh.' }),
       jump: z
         .string({ error: expected('user@host:port') })
-        .regex(/^(?:[a-z0-9_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, {
-          error: expected('user@host:port'),
-          abort: true,
-        })
+        .regex(
+          /^(?:[a-z0-9_][a-z0-9_.-]*@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?$/i,
+          {
+            error: expected('user@host:port'),
+            abort: true,
+          },
+        )
         .refine((jump) => parseAddress(jump) !== undefined, { error: expected('user@host:port') })
         .optional()
         .meta({ description: 'Host to go through.' }),

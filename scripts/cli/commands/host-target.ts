@@ -5,6 +5,7 @@ import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts
 import { LockageError } from '../../../pipelines/errors.ts';
 import { engineKey, parseAddress, parseUrl, type SshEndpoint } from '../../../pipelines/model/endpoint.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
+import { isHostAddress } from '../../../pipelines/model/ip-address.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
 
@@ -72,7 +73,7 @@ function sshEndpoint(url: string, flags: TargetFlags): SshEndpoint {
 function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): string[] {
   return [
     ...(name === undefined || namePattern.test(name) ? [] : [`--name ${name}: expected ${nameRule}`]),
-    ...(address === undefined || /^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/.test(address)
+    ...(address === undefined || isHostAddress(address)
       ? []
       : [`--address ${address}: expected a host name or address without port`]),
     ...(jump === undefined || parseAddress(jump) !== undefined ? [] : [`--jump ${jump}: expected user@host:port`]),

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { abilitiesOf } from '../../../infra/docker/abilities.ts';
 import { obstacles, oddities, type Look } from '../../../pipelines/hosts/abilities.ts';
-import { environment, role } from '../../pipelines/model/values.ts';
+import { environment, host as hostNamed, role } from '../../pipelines/model/values.ts';
 import { withOddity } from '../../support/odd-json.ts';
 
 /** What engines say of themselves, as they said it; only what counts here. */
@@ -104,6 +104,20 @@ describe('an engine', () => {
     expect(obstacles(look(engines['withTinyPools'] ?? {}))).toEqual([]);
     const elsewhere = { ...look(engines['synology'] ?? {}), host: 'prod-2' };
     expect(obstacles(elsewhere)).toEqual([]);
+  });
+
+  test.each([
+    ['10.0.0.7', 1, []],
+    ['prod-1.example.com', 2, []],
+    ['2001:db8::7', 1, [/opens port 80, 8443 at its IPv4 addresses alone/]],
+    ['2001:db8::7', 2, [/at its IPv4 addresses alone/, /IPv4 alone, do not find db there/]],
+  ])('of a host at %s, one of %i, is noted for who does not reach it', (address, count, noted) => {
+    const hosts = ['prod-1', 'prod-2'].slice(0, count).map((name) => hostNamed(name));
+    const db = { name: 'db', image: 'postgres:16', host: 'prod-1', port: 5432, memory: 2 ** 29 };
+    const accessories = [{ ...db, env: {}, secrets: [], volumes: {} }];
+    const found = oddities({ ...look({}), address, environment: environment({ hosts, accessories }) });
+    expect(found.map(({ text }) => text)).toEqual(noted.map((each) => expect.stringMatching(each)));
+    for (const { hint } of found) expect(hint).toMatch(/IPv4/);
   });
 
   test('may say anything', () => {

@@ -236,6 +236,8 @@ describe('values', () => {
     ['file://.lockage/state', 'file:///srv/shop/.lockage/state'],
     ['file://../state', 'file:///srv/state'],
     ['file:///var/lib/lockage', 'file:///var/lib/lockage'],
+    ['file:////mnt/nfs/state', 'file:///mnt/nfs/state'],
+    ['file:////[state', 'file:///[state'],
     ['file://~', 'file://~'],
     ['file://state#1', 'file:///srv/shop/state%231'],
     ['file://100%/a%20b', 'file:///srv/shop/100%25/a%20b'],

@@ -76,6 +76,26 @@ describe('targets', () => {
     ]);
   });
 
+  test.each([
+    ['address: "web-1:80"', 'address  expected a host name or address without port, got "web-1:80"'],
+    ['address: "[::1]"', 'address  expected a host name or address without port, got "[::1]"'],
+    ['address: "1:2:3"', 'address  expected a host name or address without port, got "1:2:3"'],
+    ['address: -web', 'address  expected a host name or address without port, got "-web"'],
+    ['jump: "ops@[::1::]:22"', 'jump  expected user@host:port, got "ops@[::1::]:22"'],
+    ['jump: "ops@2001:db8::7"', 'jump  expected user@host:port, got "ops@2001:db8::7"'],
+  ])('with %s', (setting, message) => {
+    expect(withTargets(`[{ url: ssh://web-1, ${setting} }]`)).toEqual([
+      `environments/dev.yaml:1  targets[0].${message}`,
+    ]);
+  });
+
+  test.each(['address: "::1"', 'address: "2001:db8::"', 'address: 10.0.0.7', 'jump: "ops@[2001:db8::7]:2222"'])(
+    'may have %s',
+    (setting) => {
+      expect(withTargets(`[{ url: "ssh://deploy@[2001:db8::8]", ${setting} }]`)).toEqual([]);
+    },
+  );
+
   test('ssh settings of a socket', () => {
     expect(withTargets('[{ url: "unix:///run/docker.sock", jump: gate }]')).toEqual([
       'environments/dev.yaml:1  targets[0].jump  is for ssh:// targets only',

@@ -25,6 +25,17 @@ test.each([
   expect([isIpAddress(address), isPrivateAddress(address)]).toEqual([true, isPrivate]);
 });
 
-test('a name is no address', () => {
-  expect(isIpAddress('prod-1.example.com')).toBe(false);
+test.each([
+  'prod-1.example.com',
+  '10.0.0.256',
+  '010.0.0.1',
+  '1.2.3',
+  'web-1:80',
+  'a:b',
+  '10.0.0.7:80',
+  '[::1]',
+  '::1::',
+  '',
+])('%j is no address', (text) => {
+  expect(isIpAddress(text)).toBe(false);
 });
