@@ -65,7 +65,8 @@ export async function* tarEntries(file: FileHandle): AsyncGenerator<TarEntry> {
     const kind = String.fromCharCode(head[156] ?? 0);
     const start = at + block;
     const end = start + size + tarPadding(size).length;
-    if (!Number.isSafeInteger(end)) throw new TarError(`the header at byte ${at} is damaged`);
+    // A size below nothing would lead back, and in a circle.
+    if (!Number.isSafeInteger(end) || size < 0) throw new TarError(`the header at byte ${at} is damaged`);
     if (start + size > length) throw new TarError(`it ends in the middle of ${path}`);
     if (kind === 'x') extended = paxRecords(await readAt(file, start, size));
     else {

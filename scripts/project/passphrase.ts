@@ -17,7 +17,8 @@ export async function readPassphrase(
 ): Promise<string> {
   const given = variables['PULUMI_CONFIG_PASSPHRASE'];
   if (given !== undefined && given !== '') return given;
-  const file = variables['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(folder, 'passphrase');
+  // A CI sets what it has no value for to nothing.
+  const file = variables['PULUMI_CONFIG_PASSPHRASE_FILE'] || join(folder, 'passphrase');
   try {
     return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {

@@ -32,7 +32,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
 
 async function checkPassphrase(root: string): Promise<Check> {
   if (process.env['PULUMI_CONFIG_PASSPHRASE']) return good('passphrase', 'from PULUMI_CONFIG_PASSPHRASE');
-  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(root, stateFolderName, 'passphrase');
+  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] || join(root, stateFolderName, 'passphrase');
   const { mode } = await stat(file);
   return (mode & 0o077) === 0
     ? good('passphrase', file)

@@ -224,5 +224,23 @@ describe('a bundle', () => {
     }
   });
 
+  test.each([-512, -1536, -(2 ** 53)])('that leads back by a size of %i ends, and is refused', async (size) => {
+    const record = (text: string) => `${text.length + 3} ${text}\n`;
+    const content = Buffer.from(record(`size=${size}`));
+    const extended = tarHeader('pax', content.length);
+    const directory = tarHeader('x', 0);
+    for (const [header, kind] of [
+      [extended, 'x'],
+      [directory, '5'],
+    ] as const) {
+      header.write(kind, 156);
+      header.fill(' ', 148, 156);
+      const sum = header.reduce((total, byte) => total + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    }
+    await writeFile(file, Buffer.concat([extended, content, tarPadding(content.length), directory, tarEnd]));
+    expect(await refusalOf(file)).toMatch(/is damaged/);
+  });
+
   test('is no folder', async () => expect(await refusalOf(folder)).toMatch(/is no bundle: /));
 });

@@ -54,11 +54,31 @@ test.each([
   expect(cacheFolder()).toBe(expected);
 });
 
-test.each(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EMFILE', 'ENAMETOOLONG'])('%s of the system is no bug', (code) => {
+const refusals = [
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EACCES',
+  'EMFILE',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'ESTALE',
+];
+
+test.each(refusals)('%s of the system is no bug', (code) => {
   const thrown = Object.assign(new Error(code), { code, syscall: 'open', path: '/x/state' });
   const { message, hint } = systemError(thrown) ?? {};
   expect(message).toMatch(/^\/x\/state \(open\): /);
   expect(hint).toMatch(/\.$/);
+});
+
+test('a folder that is gone is no bug for who stands in it', () => {
+  const gone = Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), {
+    ...{ code: 'ENOENT', syscall: 'uv_cwd' },
+  });
+  expect(systemError(gone)?.message).toBe('the folder that this was started in is not there any more');
 });
 
 test.each([new Error('x'), Object.assign(new Error('x'), { code: 'ERR_INVALID_ARG_TYPE' }), 'ENOSPC', undefined])(
