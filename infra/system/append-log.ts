@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failpoint } from './failpoint.ts';
+import { withoutLinks } from './first-file.ts';
 
 /**
  * A log of numbered lines in a folder that several processes, on several computers, append to:
@@ -176,9 +177,6 @@ interface Pack {
 /** So many single files are there when the oldest are packed, and so many of them are. */
 const packAt = 1500;
 const packLength = 1000;
-
-/** The errors of file systems that have no hard links. */
-const withoutLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'];
 
 /** Files that are read at the same time. */
 const batch = 64;

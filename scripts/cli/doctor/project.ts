@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backendFolder } from '../../../infra/system/backend-folder.ts';
+import { passphraseFile } from '../../project/passphrase.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -32,7 +33,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
 
 async function checkPassphrase(root: string): Promise<Check> {
   if (process.env['PULUMI_CONFIG_PASSPHRASE']) return good('passphrase', 'from PULUMI_CONFIG_PASSPHRASE');
-  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] || join(root, stateFolderName, 'passphrase');
+  const file = passphraseFile(join(root, stateFolderName));
   const { mode } = await stat(file);
   return (mode & 0o077) === 0
     ? good('passphrase', file)
