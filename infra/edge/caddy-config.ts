@@ -18,7 +18,7 @@ export function caddyConfig(ports: readonly number[], settings: EdgeConfig = {})
         listen: [`:${port}`],
         automatic_https: { disable: true },
         named_routes: { [several]: { handle: [{ handler: 'subroute', routes: spread(port, share) }] } },
-        routes: [{ handle: [attempt(port, share, looks)] }],
+        routes: [unsaid(settings), { handle: [attempt(port, share, looks)] }],
       },
     ]),
   );
@@ -40,6 +40,21 @@ export interface EdgeConfig {
 
 function shareOf({ connections, ...settings }: EdgeConfig, ports: number): EdgeConfig {
   return connections === undefined ? settings : { ...settings, connections: Math.ceil(connections / ports) };
+}
+
+/**
+ * What applications read of who asked, and how. Caddy replaces what a stranger says in three of these, and would pass the others on:
+ * some frameworks believe `Forwarded` before any of the three.
+ */
+const claims = ['Forwarded', 'X-Forwarded-*', 'X-Real-Ip'];
+
+/** Takes the claims of strangers away. */
+function unsaid({ trustedProxies = [] }: EdgeConfig): object {
+  const strangers = [{ not: [{ remote_ip: { ranges: trustedProxies } }] }];
+  return {
+    ...(trustedProxies.length === 0 ? {} : { match: strangers }),
+    handle: [{ handler: 'headers', request: { delete: claims } }],
+  };
 }
 
 /** Times that a request that finds no answer looks where to go: a switch helps also who came before it. */

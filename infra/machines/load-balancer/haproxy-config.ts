@@ -92,14 +92,25 @@ const defaults: readonly string[] = [
   '  default-server check inter 400ms fastinter 100ms fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter',
 ];
 
+/** Words of a line of the configuration, of which HAProxy takes 64. */
+const mostWords = 50;
+
+function linesOf(words: readonly string[]): string[][] {
+  const lines = Array.from({ length: Math.ceil(words.length / mostWords) }, (_, index) => index * mostWords);
+  return lines.map((from) => words.slice(from, from + mostWords));
+}
+
 function section({ address, servers, trusted = [] }: LoadBalancerTarget, port: number): string[] {
   const here = backendsAt(servers, port);
   const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${ackTimeout}`);
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
-    // The machines trust the load balancer's header for the client, so a client's own header is dropped here.
-    `  http-request del-header x-forwarded- -m beg${trusted.length > 0 ? ` unless { src ${trusted.join(' ')} }` : ''}`,
+    ...linesOf(trusted).map((some) => `  acl trusted src ${some.join(' ')}`),
+    // The machines trust the load balancer about the client, so what a client itself says is dropped here.
+    ...['x-forwarded- -m beg', 'forwarded', 'x-real-ip'].map(
+      (claim) => `  http-request del-header ${claim}${trusted.length > 0 ? ' unless trusted' : ''}`,
+    ),
     // A request that may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...lines,

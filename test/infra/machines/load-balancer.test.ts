@@ -43,12 +43,28 @@ describe('the configuration of a load balancer', () => {
     expect(lines(text, 'http-request disable-l7-retry')[0]).toContain('unless { method GET HEAD OPTIONS }');
   });
 
-  test('keeps what a trusted proxy says of the visitor, and what nobody else says', () => {
-    const [untrusted, trusted] = [target, { ...target, trusted: ['10.0.0.5', '10.1.0.0/16'] }].map((each) =>
-      lines(haproxyConfig(each), 'http-request del-header'),
-    );
-    expect(untrusted?.[0]).toBe('http-request del-header x-forwarded- -m beg');
-    expect(trusted?.[0]).toBe('http-request del-header x-forwarded- -m beg unless { src 10.0.0.5 10.1.0.0/16 }');
+  test.each([
+    ['nobody', [], [], ''],
+    ['two', ['10.0.0.5', '10.1.0.0/16'], ['acl trusted src 10.0.0.5 10.1.0.0/16'], ' unless trusted'],
+  ])(
+    'keeps what a trusted proxy says of the visitor, and what nobody else says: of %s',
+    (_who, trusted, acls, unless) => {
+      const made = haproxyConfig({ ...target, ports: [80], trusted });
+      expect(lines(made, 'acl')).toEqual(acls);
+      expect(lines(made, 'http-request del-header')).toEqual([
+        `http-request del-header x-forwarded- -m beg${unless}`,
+        `http-request del-header forwarded${unless}`,
+        `http-request del-header x-real-ip${unless}`,
+      ]);
+    },
+  );
+
+  test('names any number of trusted proxies: a line has 64 words at most', () => {
+    const trusted = Array.from({ length: 130 }, (_, index) => `173.${index}.0.0/16`);
+    const made = haproxyConfig({ ...target, ports: [80], trusted });
+    const acls = lines(made, 'acl trusted src ').map((line) => line.split(' ').slice(3));
+    expect(acls.flat()).toEqual(trusted);
+    for (const line of made.split('\n')) expect(line.trim().split(/\s+/).length).toBeLessThanOrEqual(64);
   });
 
   test('gives up the rights of root where it has them', () => {
