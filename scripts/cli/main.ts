@@ -11,6 +11,7 @@ import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands } from './machine-commands.ts';
+import { addOtherWords, nameOwnHelp } from './name-help.ts';
 import { forceSchema, json, planOption, revisionOptions, skipHooks, wait, yes } from './options.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
@@ -281,6 +282,8 @@ addMachineCommands(program, interrupt);
 addReproductionCommands(program, interrupt);
 addEnvironmentCommands(program, interrupt);
 addDatabaseCommands(program, interrupt);
+addOtherWords(program);
+nameOwnHelp(program);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

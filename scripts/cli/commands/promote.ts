@@ -15,7 +15,8 @@ export async function promoteCommand(
 ): Promise<void> {
   const environment = flags.to ?? flags.env;
   if (environment === undefined) {
-    throw new LockageError('which environment?', { hint: `Run \`lockage promote ${version} --to ENVIRONMENT\`.` });
+    const command = flags.plan ? 'plan' : 'promote';
+    throw new LockageError('which environment?', { hint: `Run \`lockage ${command} ${version} --to ENVIRONMENT\`.` });
   }
   await runCommand({ ...flags, about: environment }, signal, async (context) => {
     // Pulumi's libraries load while the registry and the hosts are asked.
