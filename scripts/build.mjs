@@ -6,6 +6,7 @@
 // Three things make the command line fast: Pulumi's own heavy dependencies that only serve the serialisation of functions
 // are left out, so is its translation of stack traces, and a guard fails the build when something heavy gets into the
 // entry.
+import './setup/refuse-old-node.mjs';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';

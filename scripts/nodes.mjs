@@ -2,6 +2,7 @@
 //
 //   node scripts/nodes.mjs            on those that all other commands do not run on
 //   node scripts/nodes.mjs 22         on one of them
+import './setup/refuse-old-node.mjs';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';

@@ -1,6 +1,7 @@
 // Makes lockage-VERSION.tgz: the bundled command line with what it needs to run, and no packages beside it.
 //
 //   node scripts/package.mjs [FOLDER]       where the file is written; this one unless named
+import './setup/refuse-old-node.mjs';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -9,6 +9,7 @@
 //   node scripts/run.mjs cosign [args]      evidence with cosign and syft, which are built first
 //   node scripts/run.mjs others [args]      databases in the test runners of other languages, which have to be installed
 //   node scripts/run.mjs engines [args]     the promises on Docker Engine 29, which is built first
+import './setup/refuse-old-node.mjs';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';

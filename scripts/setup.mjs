@@ -3,6 +3,7 @@
 //
 //   node scripts/setup.mjs                everything, with a line for each step
 //   node scripts/setup.mjs --engine 29    also Docker Engine 29 for hosts of the lab: minutes more, the first time
+import './setup/refuse-old-node.mjs';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../setup/refuse-old-node.mjs';
 import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { pulumiHome, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
 import { runToEnd } from '../../../infra/system/process.ts';
 import { isListedUser } from '../../../infra/system/this-user.ts';
+import { oldNode } from '../../setup/node-version.mjs';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import { userChecks } from './computer.ts';
 
-const oldestNode = [20, 11] as const;
 const setUp = 'Run `npm run setup` in a clone of Lockage.';
 
 /** Checks this machine: the programs that Lockage works with. */
@@ -28,12 +28,8 @@ export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> 
 
 /** Checks that this Node is new enough. */
 export function nodeCheck(version: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = oldestNode;
-  const isEnough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
-  return isEnough
-    ? good('node', version)
-    : bad('node', `${version} is too old`, `Install Node ${oldestNode.join('.')} or newer.`);
+  const problem = oldNode(version);
+  return problem === undefined ? good('node', version) : bad('node', problem);
 }
 
 async function checkPulumi(): Promise<Check> {
