@@ -13,6 +13,7 @@ import { shortDigest, type Digest, type Release } from '../../pipelines/model/re
 import type { Builder, BuildSource, ReleasedImage, SourceTree } from '../../pipelines/operations/ports/builder.ts';
 import type { Terminal } from '../../pipelines/operations/ports/operator.ts';
 import { buildArguments, digestsArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
+import { dockerHint } from '../tools/docker-hint.ts';
 import { readGitTree } from '../tools/git.ts';
 import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';
 import { mustRun, run } from '../tools/shell.ts';
@@ -175,10 +176,10 @@ export class DockerBuilder implements Builder {
 
   async #docker(what: string, argv: readonly string[]): Promise<string> {
     const { terminal, signal } = this.#dependencies;
-    const env = variablesFor('docker');
+    const known = { env: variablesFor('docker'), signal, hint: dockerHint };
     // A build or a push takes as long as it takes, and shows people how it goes on.
-    if (argv[1] === 'image') return mustRun(what, argv, { env, signal, timeout: questionTimeout });
-    return mustRun(what, argv, { env, signal, onLine: (line) => terminal.detail(line) });
+    if (argv[1] === 'image') return mustRun(what, argv, { ...known, timeout: questionTimeout });
+    return mustRun(what, argv, { ...known, onLine: (line) => terminal.detail(line) });
   }
 }
 

@@ -13,6 +13,7 @@ import { runToEnd, type Ended } from '../../infra/system/process.ts';
 import { runtimeFolder } from '../../infra/system/runtime-folder.ts';
 import { flag, list, map, maybe, or, record, text } from '../../infra/system/shapes.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import { dockerHint } from '../tools/docker-hint.ts';
 
 /** The name of the container, and of the volume with its data. */
 export const registryName = 'lockage-registry';
@@ -297,7 +298,7 @@ function isFree(port: number): Promise<boolean> {
 function noDocker(details: readonly string[], cause?: unknown): LockageError {
   return new LockageError('the embedded registry needs the Docker Engine of this computer, which does not answer', {
     details,
-    hint: `Start Docker, or ${instead}.`,
+    hint: `${dockerHint(details.join('\n')) ?? 'Start Docker.'} Or ${instead}.`,
     cause,
   });
 }

@@ -22,15 +22,22 @@ export async function loadProject(cwd: string): Promise<Project> {
  */
 export async function findRoot(cwd: string): Promise<string> {
   const start = path.resolve(cwd);
+  let otherwise: string | undefined;
   for (let folder = start; ; folder = path.dirname(folder)) {
     if (await isFile(path.join(folder, projectFileName))) {
       if (folder !== start) await refuseStrangers(folder, start);
       return folder;
     }
+    const other = path.join(folder, projectFileName.replace(/yaml$/, 'yml'));
+    if (otherwise === undefined && (await isFile(other))) otherwise = other;
     if (folder === path.dirname(folder) || folder === homeFolder() || (await exists(path.join(folder, '.git')))) break;
   }
-  throw new LockageError(`no ${projectFileName} in ${path.resolve(cwd)} or a folder above it`, {
-    hint: 'Run `lockage init` to write a first one.',
+  throw new LockageError(`no ${projectFileName} in ${start} or a folder above it`, {
+    ...(otherwise === undefined ? {} : { details: [`${otherwise} is called otherwise`] }),
+    hint:
+      otherwise === undefined
+        ? 'Run `lockage init` to write a first one.'
+        : `Rename it: \`mv ${otherwise} ${otherwise.replace(/yml$/, 'yaml')}\`.`,
   });
 }
 
@@ -62,7 +69,7 @@ export async function readSources(root: string): Promise<SourceFile[]> {
     throw new LockageError(
       `environment files end in .yaml: ${misnamed.map((name) => `${environmentsFolder}/${name}`).join(', ')}`,
       {
-        hint: `Rename it: \`git mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}\`.`,
+        hint: `Rename it: \`mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}\`.`,
       },
     );
   }

@@ -18,6 +18,8 @@ export interface CommandOptions {
   /** ms; the command is killed then */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** what helps where it failed with these words */
+  readonly hint?: (said: string) => string | undefined;
   /** every line as it comes, of both streams */
   readonly onLine?: (line: string) => void;
 }
@@ -77,7 +79,10 @@ export async function mustRun(what: string, argv: readonly string[], options: Co
   const how = result.late
     ? `did not end within ${(options.timeout ?? 0) / 1000} s`
     : `ended with exit code ${result.code}`;
+  const said = `${result.stdout}\n${result.stderr}`.trim();
+  const hint = options.hint?.(said);
   throw new LockageError(`cannot ${what}: ${argv[0]} ${how}`, {
-    details: `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-12),
+    details: said.split('\n').slice(-12),
+    ...(hint === undefined ? {} : { hint }),
   });
 }

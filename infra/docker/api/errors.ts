@@ -49,6 +49,10 @@ const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string
     (host) => `The kernel of ${host} has no CPU quotas: write \`limits: { cpus: none }\` for this environment.`,
   ],
   [
+    /range of CPUs is from/i,
+    (host) => `${host} has fewer processors: write a smaller \`limits.cpus\`, or \`none\`, for this environment.`,
+  ],
+  [
     /cannot expose privileged port|ip_unprivileged_port_start/i,
     (host) =>
       `The engine of ${host} is rootless: set net.ipv4.ip_unprivileged_port_start with sysctl there, or publish a port from 1024 on.`,

@@ -68,6 +68,18 @@ test('says how to begin where there is none', async () => {
   expect(error.hint).toBe('Run `lockage init` to write a first one.');
 });
 
+test('names one that ends in .yml, where there is none that does not', async () => {
+  await write({ 'lockage.yml': 'app: shop', 'src/file': '' });
+  const error = await refusal(path.join(root, 'src'));
+  expect([error.message, error.details, error.hint]).toEqual([
+    `no lockage.yaml in ${root}/src or a folder above it`,
+    [`${root}/lockage.yml is called otherwise`],
+    `Rename it: \`mv ${root}/lockage.yml ${root}/lockage.yaml\`.`,
+  ]);
+  await write({ ...working, 'src/lockage.yml': '' });
+  expect((await loadProject(path.join(root, 'src'))).root).toBe(root);
+});
+
 test('reads only the environments’ own files', async () => {
   await write({
     ...working,

@@ -11,7 +11,8 @@ const clone = mkdtempSync(join(tmpdir(), 'lockage-clone-'));
 // A clone whose dist/ is there and whose set-up would have work to do: nothing of it may be touched.
 beforeAll(() => {
   mkdirSync(join(clone, 'scripts', 'setup'), { recursive: true });
-  for (const name of ['run.mjs', 'setup.mjs', 'test-projects.mjs', 'setup/lock.mjs']) {
+  const setUp = ['lock.mjs', 'node-version.mjs', 'refuse-old-node.mjs'].map((name) => join('setup', name));
+  for (const name of ['run.mjs', 'setup.mjs', 'test-projects.mjs', ...setUp]) {
     cpSync(join(scripts, name), join(clone, 'scripts', name));
   }
   writeFileSync(join(clone, 'package-lock.json'), '{ "packages": { "node_modules/missing": { "version": "1.0.0" } } }');
