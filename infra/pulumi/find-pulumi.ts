@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, NotStartedError } from '../../pipelines/errors.ts';
 import { cacheFolder } from '../system/cache-folder.ts';
 import { childEnvironment } from '../system/environment.ts';
 import { findProgram, isExecutable } from '../system/find-program.ts';
@@ -74,6 +74,27 @@ export async function requirePulumi(): Promise<FoundPulumi> {
     hint:
       'Install it (https://www.pulumi.com/docs/install) or run `npm run setup` in a clone of Lockage; ' +
       'LOCKAGE_CACHE names the folder of a set-up that another user made.',
+  });
+}
+
+/** Returns where Pulumi's Docker plugin is, of the very version that programs ask for; undefined where it is not. */
+export function findDockerPlugin(): string | undefined {
+  const folder = join(pulumiHome(), 'plugins', `resource-docker-v${toolVersions.dockerPlugin}`);
+  // Pulumi keeps the .partial file beside a plugin until its installation is whole.
+  const isWhole = existsSync(join(folder, dockerPluginProgram)) && !existsSync(`${folder}.partial`);
+  return isWhole ? folder : findProgram(dockerPluginProgram);
+}
+
+const dockerPluginProgram = 'pulumi-resource-docker';
+
+/** Throws NotStartedError where Pulumi has no Docker plugin. It would tell how to install it where Lockage does not look. */
+export function requireDockerPlugin(): void {
+  if (findDockerPlugin() !== undefined) return;
+  const { dockerPlugin } = toolVersions;
+  throw new NotStartedError(`Pulumi's Docker plugin ${dockerPlugin} is not in ${join(pulumiHome(), 'plugins')}`, {
+    hint:
+      `Run \`PULUMI_HOME=${pulumiHome()} pulumi plugin install resource docker ${dockerPlugin}\`, ` +
+      'or `npm run setup` in a clone of Lockage.',
   });
 }
 

@@ -8,6 +8,11 @@ export function foundationStack(environment: string): string {
   return `${environment}-foundation`;
 }
 
+/** Returns whether a stack is the foundation of an environment. */
+export function isFoundation(name: string): boolean {
+  return name.endsWith(foundationStack(''));
+}
+
 const commonStacks: ReadonlySet<string> = new Set(['releases', 'machine-images', 'archives']);
 const evidencePattern = /^evidence-[0-9a-f]{2}$/;
 

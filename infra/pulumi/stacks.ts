@@ -14,9 +14,11 @@ import { exemptLoopback } from '../system/environment.ts';
 import { withDescendants } from '../system/socket-holder.ts';
 import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { translate, PulumiError, type LockHolder } from './errors.ts';
+import { requireDockerPlugin } from './find-pulumi.ts';
 import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
 import { hasUnsealed, withSealed } from './secret-values.ts';
+import { isFoundation } from './stack-names.ts';
 import type { StackProgram, StackRunner, UpOptions } from './stack-runner.ts';
 import { StackRuns } from './stack-runs.ts';
 import { exported, readStack, type StackState } from './state.ts';
@@ -60,6 +62,7 @@ export class PulumiStacks implements StackRunner {
     context: ProviderContext,
     { only, ...options }: UpOptions,
   ): Promise<void> {
+    if (isFoundation(name)) requireDockerPlugin();
     const provider = this.#serve(context);
     const target = only
       ? { target: [`urn:pulumi:${name}::${this.#project}::lockage:index:${only.type}::${only.name}`] }
@@ -96,6 +99,7 @@ export class PulumiStacks implements StackRunner {
 
   /** Removes everything of a stack, and the stack. */
   async destroy(name: string, context: ProviderContext): Promise<void> {
+    if (isFoundation(name)) requireDockerPlugin();
     const provider = this.#serve(context);
     try {
       const { stack } = await this.#stack(name, await provider.port);

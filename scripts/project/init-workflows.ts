@@ -1,9 +1,10 @@
 import { lstatSync } from 'node:fs';
-import { mkdir, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { findRepository } from '../tools/git.ts';
 import { loadProject } from './load.ts';
+import { lockNotes } from './locked-package.ts';
 import { workflowNotes, workflowsOf } from './workflows.ts';
 
 /** The workflows that were written, relative to the top of the repository, and what they cannot do yet. */
@@ -34,7 +35,8 @@ export async function initWorkflows(cwd: string, force = false): Promise<Written
     await mkdir(path.join(top, path.dirname(file)), { recursive: true });
     await writeFile(path.join(top, file), text, { flag: force ? 'w' : 'wx' });
   }
-  return { files: contents.map(([file]) => file), notes: workflowNotes(project) };
+  const lock = await readFile(path.join(project.root, 'package-lock.json'), 'utf8').catch(() => undefined);
+  return { files: contents.map(([file]) => file), notes: [...workflowNotes(project), ...lockNotes(lock, folder)] };
 }
 
 function isThere(file: string): boolean {

@@ -1,3 +1,4 @@
+import { toolVersions } from '../../infra/system/tool-versions.ts';
 import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { firstEnvironment } from '../../pipelines/model/pipeline.ts';
@@ -114,7 +115,7 @@ jobs:
         run: |
           echo 'Start this workflow on the tag of a release: gh workflow run promote.yml --ref v1.4.0' >&2
           exit 2
-${checkoutSteps('')}${sshSteps(project)}${loginSteps(project)}      - name: All hosts serve it, or all keep what they serve
+${checkoutSteps('')}${pluginStep}${sshSteps(project)}${loginSteps(project)}      - name: All hosts serve it, or all keep what they serve
         run: npx --no-install lockage promote "\${GITHUB_REF_NAME#v}" --to "$TARGET" --yes --wait 10m
         env:
           TARGET: \${{ inputs.environment }}
@@ -168,6 +169,14 @@ ${more}      - uses: ${actions.setupNode}
         run: npm ci --ignore-scripts
 `;
 }
+
+/** Pulumi is on GitHub's runners, without the plugin of the very version that Lockage asks for, where it looks for it. */
+const pluginStep = `      - name: Pulumi's Docker plugin
+        run: |
+          export PULUMI_HOME="\${LOCKAGE_CACHE:-\${XDG_CACHE_HOME:-$HOME/.cache}/lockage}/pulumi-home"
+          [ -d "$PULUMI_HOME/plugins/resource-docker-v${toolVersions.dockerPlugin}" ] ||
+            pulumi plugin install resource docker ${toolVersions.dockerPlugin}
+`;
 
 /** Only where hosts are reached by ssh. Their keys are pinned by the fingerprints that a variable of the environment lists. */
 function sshSteps({ environments }: Project): string {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { cachedPulumi, findPulumi, pulumiDefaults, pulumiHome } from '../../infra/pulumi/find-pulumi.ts';
+import { cachedPulumi, findDockerPlugin, findPulumi, pulumiDefaults } from '../../infra/pulumi/find-pulumi.ts';
 import { oldestPulumi, toolVersions } from '../../infra/system/tool-versions.ts';
 import { cachedDockerPlugin, cacheLock } from '../tools/cache.ts';
 import { run } from './command.ts';
@@ -51,7 +51,7 @@ export function dockerPluginStep(): Step {
     name: `Docker plugin ${toolVersions.dockerPlugin}`,
     why: "Pulumi's way to the Docker Engine",
     ready() {
-      return Promise.resolve(isPluginThere() ? `in ${pulumiHome()}` : undefined);
+      return Promise.resolve(findDockerPlugin());
     },
     async run(progress) {
       const pulumi = await findPulumi();
@@ -60,7 +60,7 @@ export function dockerPluginStep(): Step {
       return await withLock(
         cacheLock('docker-plugin'),
         async () => {
-          if (isPluginThere()) return 'made by another set-up meanwhile';
+          if (findDockerPlugin()) return 'made by another set-up meanwhile';
           if (await isReachable(officialPlugin())) {
             await run(install, { env: pulumiDefaults(), timeout: 600_000 });
             return 'downloaded from pulumi.com';
@@ -85,12 +85,6 @@ export function dockerPluginStep(): Step {
       );
     },
   };
-}
-
-function isPluginThere(): boolean {
-  const folder = `${pulumiHome()}/plugins/resource-docker-v${toolVersions.dockerPlugin}`;
-  // Pulumi keeps the .partial file beside a plugin until its installation is whole.
-  return existsSync(`${folder}/pulumi-resource-docker`) && !existsSync(`${folder}.partial`);
 }
 
 function officialPlugin(): string {

@@ -1,21 +1,17 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pulumiHome, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
+import { requireDockerPlugin, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
 import { runToEnd } from '../../../infra/system/process.ts';
 import { isListedUser } from '../../../infra/system/this-user.ts';
+import { toolVersions } from '../../../infra/system/tool-versions.ts';
 import { oldNode } from '../../setup/node-version.mjs';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import { userChecks } from './computer.ts';
-
-const setUp = 'Run `npm run setup` in a clone of Lockage.';
 
 /** Checks this machine: the programs that Lockage works with. */
 export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> {
   const checks = await Promise.all([
     checking('node', async () => nodeCheck(process.versions.node)),
     checking('pulumi', checkPulumi),
-    checking('pulumi', checkDockerPlugin),
+    checking('pulumi', dockerPluginCheck),
     checking('docker', () =>
       checkProgram('docker', ['--version'], 'needed to build images, and by projects without a `repository`'),
     ),
@@ -37,16 +33,9 @@ async function checkPulumi(): Promise<Check> {
   return good('pulumi', `${await versionOf(path, ['version'])} at ${path}`);
 }
 
-async function checkDockerPlugin(): Promise<Check> {
-  const folder = join(pulumiHome(), 'plugins');
-  const found = (await readdir(folder).catch(() => []))
-    .filter(
-      (name) => /^resource-docker-v[\d.]+$/.test(name) && existsSync(join(folder, name, 'pulumi-resource-docker')),
-    )
-    .map((name) => name.replace('resource-docker-v', ''));
-  return found.length > 0
-    ? good('pulumi', `Docker plugin ${found.join(', ')}`)
-    : bad('pulumi', `its Docker plugin is not in ${folder}`, setUp);
+async function dockerPluginCheck(): Promise<Check> {
+  requireDockerPlugin();
+  return good('pulumi', `Docker plugin ${toolVersions.dockerPlugin}`);
 }
 
 /** Checks a program of this machine. One that only some commands need is worth a warning. */

@@ -1,5 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
+import { pulumiHome } from '../../../infra/pulumi/find-pulumi.ts';
+import { toolVersions } from '../../../infra/system/tool-versions.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
 import type { GitHub } from '../../../pipelines/model/integrations.ts';
 import { promoteWorkflow, releaseWorkflow, workflowNotes, workflowsOf } from '../../../scripts/project/workflows.ts';
@@ -131,4 +137,43 @@ test('what a workflow cannot reach is said', () => {
   expect(workflowNotes(project())).toEqual([]);
   const local = project({ backend: 'file:///shop/.lockage', repository: 'embedded.lockage.internal/shop-1' });
   expect(workflowNotes(local)).toHaveLength(2);
+});
+
+describe('the step for Pulumi’s Docker plugin', () => {
+  const steps = read(workflowsOf(project())[promoteWorkflow]).jobs['promote']?.steps ?? [];
+  const script = steps.find(({ run = '' }) => run.includes('plugin install'))?.run ?? '';
+  let home: string;
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'lockage-step-'));
+    await writeFile(join(home, 'pulumi'), '#!/bin/sh\necho "$PULUMI_HOME $*"\n', { mode: 0o755 });
+  });
+  afterEach(() => rm(home, { recursive: true }));
+
+  const run = (env: Readonly<Record<string, string>>) =>
+    spawnSync('bash', ['-e', '-c', script], {
+      env: { PATH: `${home}:/usr/bin:/bin`, HOME: home, ...env },
+      encoding: 'utf8',
+    });
+
+  test.each([
+    [{}, '.cache/lockage'],
+    [{ XDG_CACHE_HOME: '/tmp/cache' }, '/tmp/cache/lockage'],
+    [{ LOCKAGE_CACHE: '/tmp/ours', XDG_CACHE_HOME: '/tmp/cache' }, '/tmp/ours'],
+  ])('installs it where Lockage looks, with %j', (env, folder) => {
+    const { status, stdout } = run(env);
+    const asked = `${resolve(home, folder)}/pulumi-home plugin install resource docker ${toolVersions.dockerPlugin}\n`;
+    expect([status, stdout]).toEqual([0, asked]);
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    vi.stubEnv('HOME', home);
+    if (!('XDG_CACHE_HOME' in env)) vi.stubEnv('XDG_CACHE_HOME', undefined);
+    if (!('LOCKAGE_CACHE' in env)) vi.stubEnv('LOCKAGE_CACHE', undefined);
+    expect(`${pulumiHome()} `).toBe(`${asked.split(' ')[0]} `);
+    vi.unstubAllEnvs();
+  });
+
+  test('does nothing where it is', async () => {
+    const plugins = join(home, '.cache/lockage/pulumi-home/plugins');
+    await mkdir(join(plugins, `resource-docker-v${toolVersions.dockerPlugin}`), { recursive: true });
+    expect([run({}).status, run({}).stdout]).toEqual([0, '']);
+  });
 });
