@@ -4,8 +4,18 @@ import { cpus, image } from './roles.ts';
 import { expected, integer, list, mapping, size } from './values.ts';
 
 const error = expected('an address or network such as 10.0.0.5 or 10.0.0.0/24');
+/** An IPv4 address within IPv6, as Node.js names visitors. No proxy compares it with the address that it is. */
+const mapped = /^::ffff:(?=\d+\.)/i;
 const kinds = [z.ipv4({ error }), z.ipv6({ error }), z.cidrv4({ error }), z.cidrv6({ error })] as const;
-const proxy = z.union(kinds, { error });
+const proxy = z.union(kinds, { error }).refine((written) => !mapped.test(written), {
+  error: ({ input }) => `is an IPv4 address as some programs log it: write ${plain(String(input))}`,
+});
+
+function plain(written: string): string {
+  return written
+    .replace(mapped, '')
+    .replace(/\d+$/, (last) => (written.includes('/') ? String(Number(last) - 96) : last));
+}
 
 const settings = {
   limits: mapping({

@@ -83,6 +83,14 @@ describe('keys', () => {
   });
 });
 
+test.each([
+  ['"::ffff:172.18.0.1"', '172.18.0.1'],
+  ['"::FFFF:10.0.0.0/104"', '10.0.0.0/8'],
+])('edge: an address as Node.js logs it, %s, which no proxy would find', (written, plain) => {
+  const expected = `environments/dev.yaml:2  edge.trustedProxies[0]  is an IPv4 address as some programs log it: write ${plain}`;
+  expect(inDev(`edge: { trustedProxies: [${written}] }`)).toEqual([expected]);
+});
+
 test('edge: an address, a limit and a key that are none', () => {
   expect(
     inDev('edge: { image: caddy, trustedProxies: [10.0.0.0/33, lb.example.com], limits: { connections: 1 } }'),
