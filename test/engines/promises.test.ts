@@ -34,7 +34,16 @@ describe.runIf(labsWork)('on Docker Engine 29, the same promises hold', () => {
     const cache = { ...standing, image: `${project.lab.registry}/lockage-base/edge` };
     await project.configure({
       pipeline: ['dev', ...names.map((name) => ({ name, after: ['dev'] }))],
-      roles: { web: { port: 8080, publish: 8000, health, stop: '2s', secrets: ['TOKEN'] } },
+      roles: {
+        web: {
+          port: 8080,
+          publish: 8000,
+          health,
+          stop: '2s',
+          secrets: ['TOKEN'],
+          hardening: { tmpfs: { '/run': '1MiB' } },
+        },
+      },
       secrets: { TOKEN: { env: 'TOKEN' } },
       verification: [{ name: 'smoke', command: ['busybox', 'sh', '-c', smoke] }],
     });
@@ -71,6 +80,12 @@ describe.runIf(labsWork)('on Docker Engine 29, the same promises hold', () => {
 
     const stage = { project: () => project, environment, timeout, containers: several[environment] ?? 1 };
     promisesHold(stage);
+
+    test('a secret is there below a folder in memory', { timeout }, async () => {
+      const shell = 'busybox touch /run/app.pid && busybox test -s /run/secrets/TOKEN';
+      const tried = await project.run('exec', '-e', environment, '--', 'busybox', 'sh', '-c', shell);
+      expect(tried.code, tried.stderr).toBe(0);
+    });
 
     test('a rollback is proven without moving traffic', { timeout }, async () => {
       const seen = await project.snapshot(environment);

@@ -17,6 +17,9 @@ describe.runIf(labsWork)('the value of a secret', () => {
       health: { path: '/healthz', timeout: '10s' },
       secrets: ['TOKEN'],
       stop: '2s',
+      // Programs ask for a folder in memory at /run, which lies over the one that secrets are in.
+      hardening: { tmpfs: { '/run': '1MiB' } },
+      extraHosts: { 'host.docker.internal': 'host-gateway' },
     };
     project = await TestProject.open(
       { environments: { prod: { hosts: 1, reach: 'unix' } } },
@@ -54,6 +57,20 @@ describe.runIf(labsWork)('the value of a secret', () => {
   test('is what the application reads', async () => {
     const [answer] = await project.answers('prod');
     expect(answer?.secretHash).toBe(createHash('sha256').update(canary).digest('hex'));
+  });
+
+  test('is left there by a folder in memory at /run, which the application may write to', async () => {
+    const words = [
+      'exec',
+      '-e',
+      'prod',
+      '--',
+      'sh',
+      '-c',
+      'touch /run/app.pid && test -s /run/secrets/TOKEN && getent hosts host.docker.internal',
+    ];
+    await keep(project.run(...words), 0);
+    await keep(project.run('drift', 'prod'), 0);
   });
 
   test('is in the output of no command, not even with the log of a program that prints it', async () => {

@@ -16,7 +16,12 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
     const health = { path: '/healthz', timeout: '10s' };
     await project.configure({
       roles: {
-        web: { port: 8080, publish: 8000, count: 4, health, secrets: ['TOKEN'], stop: '4s' },
+        // A folder in memory at /run, which programs ask for, lies over the one that secrets are in.
+        web: {
+          ...{ port: 8080, publish: 8000, count: 4, health, secrets: ['TOKEN'], stop: '4s' },
+          hardening: { tmpfs: { '/run': '1MiB' } },
+          extraHosts: { 'host.docker.internal': 'host-gateway' },
+        },
         job: { health: { command: ['node', '-e', 'process.exit(0)'] }, stop: '4s' },
       },
       accessories: { db: { ...db, command: ['caddy', 'respond', '--listen', ':7000', 'data'] } },
@@ -81,6 +86,18 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
       'fetch(`http://${process.env.DB_HOST}:${process.env.DB_PORT}`).then(async (it) => console.log(await it.text()))';
     const asked = await project.run('exec', '-e', 'prod', '--', 'node', '-e', ask);
     expect([asked.code, asked.stdout.trim()], asked.stderr).toEqual([0, expect.stringMatching(/data$/)]);
+    const named = await project.run(
+      'exec',
+      '-e',
+      'prod',
+      '--role',
+      'web',
+      '--',
+      'getent',
+      'hosts',
+      'host.docker.internal',
+    );
+    expect([named.code, named.stdout], named.stderr).toEqual([0, expect.stringMatching(/\d+\.\d+\.\d+\.\d+/)]);
     const status = 'id -u; touch /app/x || echo read-only; grep -E "^Cap(Eff|Bnd)" /proc/self/status';
     const seen = await project.run('exec', '-e', 'prod', '--', 'sh', '-c', status);
     expect(seen.stdout).toMatch(/1000\n.*read-only\n.*CapEff:\s0{16}\n.*CapBnd:\s0{16}\n/);

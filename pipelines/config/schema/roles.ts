@@ -177,17 +177,19 @@ const stopSignal = z
   .meta({ description: "What asks it to end. Default: the image's own, else SIGTERM." });
 
 const hostNameMessage = expected('a host name such as mail.example.com');
-const hostName = z
-  .string({ error: hostNameMessage })
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, { error: hostNameMessage });
+const hostName = z.string({ error: hostNameMessage }).regex(/^\w(?:[\w.-]{0,251}\w)?$/, { error: hostNameMessage });
 const ipAddress = (what: string) => z.string({ error: expected(what) }).refine(isIpAddress, { error: expected(what) });
+const hostMessage = expected('an IPv4 or IPv6 address, or host-gateway');
+const hostAddress = z
+  .string({ error: hostMessage })
+  .refine((address) => address === 'host-gateway' || isIpAddress(address), { error: hostMessage });
 const dnsOptionMessage = expected('an option of resolv.conf such as ndots:1');
 
 const network = {
   extraHosts: z
-    .record(hostName, ipAddress('an IPv4 or IPv6 address'), { error: expected('a mapping of names to addresses') })
+    .record(hostName, hostAddress, { error: expected('a mapping of names to addresses') })
     .optional()
-    .meta({ description: 'Names in its /etc/hosts: host name to address.' }),
+    .meta({ description: 'Names in its /etc/hosts: host name to address, or to `host-gateway`, which is its host.' }),
   dns: mapping({
     servers: list(ipAddress('the address of a name server'), 'addresses').optional(),
     search: list(hostName, 'domains').optional(),

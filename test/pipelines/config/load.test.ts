@@ -186,7 +186,7 @@ describe('values', () => {
     log: { driver: journald, options: { tag: shop, labels-count: 2 } }
     limits: { cpus: none, shmSize: 128MiB, ulimits: { memlock: unlimited, nproc: { soft: 64, hard: 128 }, core: 0 } }
     stopSignal: SIGQUIT
-    extraHosts: { mail.internal: 10.0.0.9, six: 'fd00::9' }
+    extraHosts: { mail.internal: 10.0.0.9, six: 'fd00::9', my_host: host-gateway }
     dns: { servers: [10.0.0.2], search: [corp.example], options: ['ndots:1'] }
     hardening: { tmpfs: { /tmp: { size: 64MiB, exec: true, reason: unpacks a library }, /var/run: 1MiB } }`;
     const found = role(common.replace('{ port: 8080 }', settings));
@@ -198,7 +198,7 @@ describe('values', () => {
         ulimits: { memlock: { soft: -1, hard: -1 }, nproc: { soft: 64, hard: 128 }, core: { soft: 0, hard: 0 } },
       },
       stopSignal: 'SIGQUIT',
-      extraHosts: { 'mail.internal': '10.0.0.9', six: 'fd00::9' },
+      extraHosts: { 'mail.internal': '10.0.0.9', six: 'fd00::9', my_host: 'host-gateway' },
       dns: { servers: ['10.0.0.2'], search: ['corp.example'], options: ['ndots:1'] },
       hardening: {
         tmpfs: { '/tmp': 2 ** 26, '/var/run': 2 ** 20 },
