@@ -38,8 +38,7 @@ export class AccessoriesAdapter implements Accessories {
   async restart(place: AccessoryPlace): Promise<void> {
     const { engine, found } = await this.#find(place);
     try {
-      await engine.stopContainer(found.Id, accessoryGrace);
-      await engine.startContainer(found.Id);
+      await engine.restartContainer(found.Id, accessoryGrace);
       await this.#untilItWorks(engine, place);
     } catch (error) {
       throw await this.#notRestarted(place, { engine, found }, error);

@@ -63,6 +63,18 @@ function containersLive(stage: ContractStage): void {
     expect(await engine.inspectContainer(`${name}.old`)).toBeUndefined();
   });
 
+  it('a container is restarted by one call, whether it runs or not', async () => {
+    const name = await run('again');
+    const began = await stateOf(name);
+    await engine.restartContainer(name, 1000);
+    const second = await stateOf(name);
+    expect(second).toMatchObject({ Running: true });
+    expect(second?.StartedAt).not.toBe(began?.StartedAt);
+    await engine.stopContainer(name, 1000);
+    await engine.restartContainer(name, 1000);
+    expect(await stateOf(name)).toMatchObject({ Running: true });
+  });
+
   it('a container that ends by itself is brought back as its policy says, and counted; one that was stopped is not', async () => {
     const name = await run('policy', { Cmd: ['sh', '-c', 'sleep 0.3; exit 7'], ...unlessStopped });
     await expect.poll(async () => (await engine.inspectContainer(name))?.RestartCount).toBeGreaterThan(0);

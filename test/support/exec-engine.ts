@@ -21,7 +21,7 @@ export class ExecEngine {
   programs = '';
   /** what it says of its one container; undefined: there is none */
   details: object | undefined;
-  /** what happens to a request to stop or start it; absent: it is carried out */
+  /** what happens to a request to stop, start or restart it; absent: it is carried out */
   onRestart: ((url: string) => 'refused' | 'lost' | undefined) | undefined;
   readonly #execs: Exec[] = [];
   #server: Server | undefined;
@@ -31,7 +31,9 @@ export class ExecEngine {
     this.#server = createServer(async (request, response) => {
       let text = '';
       for await (const chunk of request) text += String(chunk);
-      const fate = /\/(stop|start)(\?|$)/.test(request.url ?? '') ? this.onRestart?.(request.url ?? '') : undefined;
+      const fate = /\/(stop|start|restart)(\?|$)/.test(request.url ?? '')
+        ? this.onRestart?.(request.url ?? '')
+        : undefined;
       if (fate === 'lost') return void request.socket.destroy();
       if (fate === 'refused') {
         response.statusCode = 500;

@@ -67,6 +67,12 @@ export class Engine extends EngineSwarm {
     await this.call(`stop container ${name}`, 'POST', `${pathOf(name)}/stop`, { ...rest, ...options });
   }
 
+  /** Stops a container like that, and starts it: all of it is the engine's work, which goes on when whoever asked is gone. */
+  async restartContainer(name: string, graceMs: number, options: CallOptions = {}): Promise<void> {
+    const rest = { query: { t: Math.ceil(graceMs / 1000) }, deadline: graceMs + createTimeout };
+    await this.call(`restart container ${name}`, 'POST', `${pathOf(name)}/restart`, { ...rest, ...options });
+  }
+
   /**
    * Removes a container; does nothing when it is absent. Volumes that its image declares and nobody named go with it, as
    * nobody else finds them, unless they are to be kept; those with a name stay.

@@ -130,13 +130,13 @@ test('a backup that cannot be restored is none, and an earlier one stays', async
   expect(readFileSync(file, 'utf8')).toBe('earlier');
 });
 
-test.each<[string, string, 'refused' | 'lost', object, string, RegExp]>([
-  ['is not stopped', 'stop', 'refused', {}, 'LockageError', /^accessory db was not restarted, and runs as before: /],
-  ['gets no answer', 'stop', 'lost', {}, 'BrokenError', /^accessory db may be down: /],
-  ['does not start', 'start', 'refused', { Running: false }, 'BrokenError', /^accessory db is down: /],
-])('a restart of an accessory that %s says what is true', async (_case, call, fate, state, name, message) => {
+test.each<[string, 'refused' | 'lost', object, string, RegExp]>([
+  ['is not stopped', 'refused', {}, 'LockageError', /^accessory db was not restarted, and runs as before: /],
+  ['gets no answer', 'lost', {}, 'BrokenError', /^accessory db may be down: /],
+  ['does not start', 'refused', { Running: false }, 'BrokenError', /^accessory db is down: /],
+])('a restart of an accessory that %s says what is true', async (_case, fate, state, name, message) => {
   exec.onRestart = (url) => {
-    if (!url.includes(`/${call}`)) return undefined;
+    if (!url.includes('/restart')) return undefined;
     exec.details = container('prod', state);
     return fate;
   };
