@@ -7,6 +7,7 @@ import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { secretsPath, type ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { ContainerBody, Engine } from '../docker/api/client.ts';
 import { createBody } from '../workloads/container/create-request.ts';
+import { createForUser } from '../workloads/container/owned-folders.ts';
 import { lastLogLines } from '../workloads/last-lines.ts';
 import { databaseParts, owned, removeOwned } from './owner.ts';
 import { reusableSize } from './reusable-size.ts';
@@ -138,7 +139,9 @@ class Oven {
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(timeout)]);
     const { app, environment } = this.#plan;
     const body = createBody(app, environment, spec);
-    await this.#engine.createContainer(name, { ...body, ...this.#place(body, spec.secrets) }, { signal });
+    const request = { ...body, ...this.#place(body, spec.secrets) };
+    const imageUser = (await this.#engine.inspectImage(spec.image, { signal }))?.Config.User;
+    await createForUser(this.#engine, { ...spec, name }, { request, imageUser, signal });
     await this.#engine.startContainer(name, { signal });
     const code = await this.#engine.waitContainer(name, { deadline: timeout, signal }).catch((error: unknown) => {
       this.#signal.throwIfAborted();

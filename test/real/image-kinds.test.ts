@@ -68,13 +68,13 @@ const kinds: readonly Kind[] = [
 
 describe.runIf(labsWork)('an image with', () => {
   let project: TestProject;
+  let owned = 0;
+  const web = { port: 8080, publish: 8000, health: { path: '/', timeout: '5s' }, stop: '1s' };
   const repository = () => `${project.lab.registry}/trial`;
   const version = (kind: Kind) => `1.${kinds.indexOf(kind)}.0`;
 
   beforeAll(async () => {
     project = await TestProject.open({ app: 'small-app', environments: { prod: { hosts: 1, reach: 'unix' } } });
-    const health = { path: '/', timeout: '5s' };
-    const web = { port: 8080, publish: 8000, health, stop: '1s' };
     await project.configure({ roles: { web }, watch: '0s', standby: 0 });
     await Promise.all(kinds.map((kind) => build(kind)));
     for (const kind of kinds) {
@@ -92,6 +92,12 @@ describe.runIf(labsWork)('an image with', () => {
     await writeFile(join(folder, 'start.sh'), `#!/bin/sh\n${serve}\n`, { mode: 0o644 });
     await cp('/bin/busybox', join(folder, 'httpd'));
   }
+
+  const statusOf = (url: string) =>
+    fetch(url, { headers: { connection: 'close' } }).then(
+      ({ status }) => status,
+      () => 0,
+    );
 
   async function build(kind: Kind): Promise<void> {
     const folder = await mkdtemp(join(project.folder, '..', 'kind-'));
@@ -122,12 +128,48 @@ describe.runIf(labsWork)('an image with', () => {
     expect(volumes.filter(({ Name }) => /^[0-9a-f]{64}$/.test(Name))).toHaveLength(kind.plans ? 1 : 0);
   });
 
+  test.each([
+    ['by number', 'USER 1000', {}],
+    ['that its configuration has by number', 'USER 1000', { user: '1234' }],
+    ['by name', 'COPY passwd /etc/passwd\nUSER app', {}],
+    ['that its configuration has by name', 'COPY passwd /etc/passwd\nUSER 1000', { user: 'app' }],
+  ])('a user %s writes to folders of root that are in memory', async (_, lines, user) => {
+    const folder = await mkdtemp(join(project.folder, '..', 'kind-'));
+    await fill(folder);
+    await writeFile(join(folder, 'passwd'), 'root:x:0:0::/:/bin/sh\napp:x:1234:1234::/:/bin/sh\n');
+    const command = `echo 1 > /tmp/page && echo 1 > /run/app.pid && echo 1 > /www/cache/page && ${serve}`;
+    await mkdir(join(folder, 'www/cache'));
+    const start = `CMD ["sh", "-c", ${JSON.stringify(command)}]`;
+    await writeFile(join(folder, 'Dockerfile'), `${base('')}${lines}\n${start}\n`);
+    owned += 1;
+    const image = `${repository()}:owned-${owned}`;
+    const given = ['--build-arg', `BASE=${project.lab.registry}/lockage-base/edge`];
+    await project.docker('build', '--quiet', ...given, '--tag', image, folder);
+    await project.docker('push', '--quiet', image);
+    const hardening = { tmpfs: { '/run': '1MiB', '/www/cache': '1MiB' }, ...user };
+    await project.configure({ roles: { web: { ...web, hardening } }, watch: '0s', standby: 0 });
+    await project.succeed('release', `1.100.${owned}`, '--image', image);
+    const { code, stderr } = await project.promote(`1.100.${owned}`, 'prod');
+    expect(code, stderr).toBe(0);
+    const drift = await project.run('drift', 'prod');
+    expect(drift.code, drift.stdout).toBe(0);
+
+    const labels = { 'lockage.release': `1.100.${owned}`, 'lockage.part': 'release' };
+    const [made] = await project.engine('prod-1').listContainers({ labels });
+    await project.engine('prod-1').restartContainer(made?.Id ?? '', 1000);
+    const [url = ''] = project.urls('prod');
+    await expect.poll(() => statusOf(url), { timeout: 20_000 }).toBe(200);
+  });
+
   test('several platforms is built, pushed and recorded as one, and each host runs its own', async () => {
     const app = join(project.folder, 'app');
     await rm(app, { recursive: true });
     await fill(app);
     await writeFile(join(app, 'Dockerfile'), `${kinds[1]?.dockerfile}\n`);
-    await project.configure({ build: { context: 'app', platforms: ['linux/amd64', 'linux/arm64'] } });
+    await project.configure({
+      ...{ roles: { web }, watch: '0s', standby: 0 },
+      build: { context: 'app', platforms: ['linux/amd64', 'linux/arm64'] },
+    });
     const { json } = await project.succeed('release', '2.0.0');
     const { digest, platform, platforms } = json.release;
     expect(platform).toBe('linux/amd64');

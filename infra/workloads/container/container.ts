@@ -9,7 +9,6 @@ import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import { addressOf } from '../../system/look-up.ts';
 import { withHeldImage } from '../held-image.ts';
 import { logHint } from '../log-hints.ts';
-import { ownerIn } from '../secret-owner.ts';
 import {
   fillSecretVolume,
   removeSecretVolume,
@@ -18,6 +17,7 @@ import {
   type SecretVolume,
 } from '../secret-volume.ts';
 import { createBody, extraHosts, withNamelessVolumes } from './create-request.ts';
+import { createForUser } from './owned-folders.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
@@ -57,30 +57,15 @@ async function made(engine: Engine, context: ProviderContext, inputs: ContainerI
   try {
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
     return await withHeldImage(engine, spec.image, async (image) => {
-      const request = withNamelessVolumes(body, await engine.inspectImage(image));
-      const id = await engine.createContainer(spec.name, { ...request, Image: image });
-      await checkNamedUser(engine, spec).catch(async (error: unknown) => {
-        await engine.removeContainer(id, { force: true });
-        throw error;
-      });
-      return id;
+      const details = await engine.inspectImage(image);
+      const request = { ...withNamelessVolumes(body, details), Image: image };
+      return createForUser(engine, spec, { request, imageUser: details?.Config.User });
     });
   } catch (error) {
     // What kept it from being made explains more than what keeps its secrets from being removed.
     if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
     throw error;
   }
-}
-
-/** Refuses a user by name whom the image does not know, or who is its root under another name. Throws LockageError. */
-async function checkNamedUser(engine: Engine, { name, image, hardening }: ContainerSpec): Promise<void> {
-  const { user, allowRoot } = hardening;
-  if (user === undefined || /^\d+(:\d+)?$/.test(user)) return;
-  const { uid } = await ownerIn(engine, name, user, image);
-  if (uid !== 0 || allowRoot) return;
-  throw new LockageError(`${engine.host}: user ${user} of image ${image} is its root`, {
-    hint: 'Name another one, or open hardening.allowRoot, with a reason.',
-  });
 }
 
 /** Returns the request that a release container is made by, with accessories' addresses as they are now. Throws LockageError. */

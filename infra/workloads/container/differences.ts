@@ -1,5 +1,6 @@
 import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { ContainerBody, ContainerDetails, EngineInfo, ImageDetails } from '../../docker/api/client.ts';
+import { withoutOwner } from './owned-folders.ts';
 
 /** A member of a container that is not as it was asked for when it was made. */
 export interface Difference {
@@ -165,6 +166,7 @@ function comparable(name: string, value: unknown): unknown {
   }
   if (typeof value !== 'object') return value;
   const set = Object.entries(value as Members).filter(([, member]) => !isPlain(member));
+  if (name === 'Tmpfs') return Object.fromEntries(set.map(([path, options]) => [path, withoutOwner(String(options))]));
   return Object.fromEntries(set.map(([key, member]) => [key, comparable(key, member)]));
 }
 

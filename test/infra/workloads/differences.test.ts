@@ -35,6 +35,12 @@ test('a container as it was asked for differs in nothing', () => {
   expect(differencesOf(body, image, made())).toEqual([]);
 });
 
+test('whose a folder in memory is, is no difference, as who has a name is not asked again; its size is', () => {
+  const asked = { ...body, HostConfig: { ...body.HostConfig, Tmpfs: { '/run': 'rw,size=2' } } };
+  expect(membersOf(made({ Tmpfs: { '/run': 'rw,size=2,uid=1000' } }), asked)).toEqual([]);
+  expect(membersOf(made({ Tmpfs: { '/run': 'rw,size=3,uid=1000' } }), asked)).toEqual(['HostConfig.Tmpfs./run']);
+});
+
 describe('what an engine adds by its own configuration is no difference:', () => {
   const logs = (Config: object) => ({ LogConfig: { Type: 'json-file', Config } });
 
