@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import { LockageError } from '../../pipelines/errors.ts';
 import { identityOf, refuseBy } from '../system/web-fetch.ts';
-import { proxyAgent, refusedByProxy, webProxyFor, type WebProxy } from '../system/web-proxy.ts';
+import { proxyAgent, refusedByProxy, verified, webProxyFor, type WebProxy } from '../system/web-proxy.ts';
 import type { Trust } from './trust.ts';
 
 export interface HttpRequest {
@@ -109,7 +109,7 @@ async function sendOnce(url: URL, request: HttpRequest, { proxy, signal }: Way):
   const { method, headers, body } = request;
   const context = contextFor(url, request);
   const options: RequestOptions = {
-    ...{ method, signal, ...(headers && { headers }) },
+    ...{ method, signal, ...verified, ...(headers && { headers }) },
     ...(context ? trusting(context) : {}),
     ...(proxy ? { agent: await proxyAgent(proxy, url.protocol, context), ...identityOf(url) } : {}),
   };

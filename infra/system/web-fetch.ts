@@ -2,7 +2,7 @@ import { request as plain, type ClientRequest, type IncomingMessage } from 'node
 import { request as secure } from 'node:https';
 import { Readable } from 'node:stream';
 import { checkServerIdentity } from 'node:tls';
-import { proxyAgent, refusedByProxy, webProxyFor, type WebProxy } from './web-proxy.ts';
+import { proxyAgent, refusedByProxy, verified, webProxyFor, type WebProxy } from './web-proxy.ts';
 
 const mostRedirects = 5;
 
@@ -17,13 +17,14 @@ export async function webFetch(
 ): Promise<Response> {
   const url = new URL(input instanceof Request ? input.url : input);
   const proxy = webProxyFor(url);
-  if (!proxy) return fetch(input, init);
-  const answer = await through(proxy, url, init).catch((cause: unknown) => {
+  // Node's own would believe anybody then.
+  if (!proxy && process.env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0') return fetch(input, init);
+  const answer = await ask(url, init, proxy).catch((cause: unknown) => {
     init.signal?.throwIfAborted();
     throw cause instanceof Error && 'code' in cause ? new TypeError('fetch failed', { cause }) : cause;
   });
   const status = answer.statusCode ?? 502;
-  if (status === 407) throw refusedByProxy(proxy, status, url.host);
+  if (proxy && status === 407) throw refusedByProxy(proxy, status, url.host);
   const { location } = answer.headers;
   if (status >= 300 && status < 400 && status !== 304 && location !== undefined && init.redirect !== 'manual') {
     answer.destroy();
@@ -39,15 +40,16 @@ export async function webFetch(
   return new Response(body, { status, statusText: answer.statusMessage ?? '', headers });
 }
 
-async function through(proxy: WebProxy, url: URL, init: RequestInit): Promise<IncomingMessage> {
+async function ask(url: URL, init: RequestInit, proxy: WebProxy | undefined): Promise<IncomingMessage> {
   const { method = 'GET', body, signal } = init;
   if (body !== undefined && body !== null && typeof body !== 'string') throw new TypeError('a body has to be text');
-  const agent = await proxyAgent(proxy, url.protocol);
+  const agent = proxy && (await proxyAgent(proxy, url.protocol));
   const headers = Object.fromEntries(new Headers(init.headers));
   return new Promise((resolve, reject) => {
-    const options = { method, headers, agent, ...(signal ? { signal } : {}) };
-    const asked = url.protocol === 'https:' ? secure(url, { ...options, ...identityOf(url) }) : plain(url, options);
-    refuseBy(proxy, asked, url);
+    const options = { method, headers, ...(agent ? { agent } : {}), ...(signal ? { signal } : {}) };
+    const isSecure = url.protocol === 'https:';
+    const asked = isSecure ? secure(url, { ...options, ...verified, ...identityOf(url) }) : plain(url, options);
+    if (proxy) refuseBy(proxy, asked, url);
     asked.on('error', reject);
     asked.on('response', resolve);
     asked.end(body ?? undefined);

@@ -80,6 +80,12 @@ function hostOf({ hostname }: URL): string {
     .replace(/\.$/, '');
 }
 
+/**
+ * A server has to show who it is, also where the operator set NODE_TLS_REJECT_UNAUTHORIZED=0 for another program: Node would send
+ * logins to anybody then.
+ */
+export const verified = { rejectUnauthorized: true } as const;
+
 type Agents = Map<string, Agent>;
 
 const common: Agents = new Map();
@@ -101,7 +107,7 @@ export async function proxyAgent({ url }: WebProxy, protocol: string, trust?: ob
 }
 
 async function makeAgent(proxy: URL, protocol: string): Promise<Agent> {
-  const options = { keepAlive: true };
+  const options = { keepAlive: true, ...verified };
   if (protocol === 'https:') {
     const { HttpsProxyAgent } = await import('https-proxy-agent');
     return new HttpsProxyAgent(proxy, options);

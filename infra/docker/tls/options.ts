@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate, type SecureContext } from 'node:tls';
+import { verified } from '../../system/web-proxy.ts';
 
 /** Returns the options that every TLS connection to an engine shares; `context` carries the certificates. */
 export function tlsOptions(host: string, context: SecureContext): ConnectionOptions {
   return {
     secureContext: context,
+    ...verified,
     // An IP address is no server name; the certificate is then compared with the address itself.
     servername: isIP(host) ? '' : host,
     checkServerIdentity: (_name, certificate) => nameError(host, certificate),

@@ -1,13 +1,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, request as secureRequest } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { tlsOptions } from '../../../infra/docker/tls/options.ts';
 import { exchange } from '../../../infra/registry/http.ts';
 import { Trust } from '../../../infra/registry/trust.ts';
+import { webFetch } from '../../../infra/system/web-fetch.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 import { WebProxy } from '../../support/registry-front.ts';
 
@@ -96,6 +98,36 @@ it('refuses a server that neither the registry’s files nor the system vouch fo
   const host = `127.0.0.1:${await secureServer()}`;
   const request = { method: 'GET', trust: trust(host, [other.cert]) };
   await expect(exchange(new URL(`https://${host}/`), request, never)).rejects.toThrow(/certificate/);
+});
+
+it.each<readonly [string, (url: URL) => Promise<unknown>]>([
+  ['a registry', (url) => exchange(url, { method: 'GET', headers: { Authorization: 'Basic abc' } }, never)],
+  ['GitHub or a web hook', (url) => webFetch(url, { method: 'POST', body: 'a token' })],
+  [
+    'an engine',
+    ({ hostname, port }) =>
+      new Promise((resolve, reject) => {
+        const call = secureRequest({ hostname, port, ...tlsOptions(hostname, createSecureContext()) }, resolve);
+        call.on('error', reject).end();
+      }),
+  ],
+])('believes no stranger in the place of %s, whatever a variable of Node says', async (_name, ask) => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  const url = new URL(`https://127.0.0.1:${await secureServer()}/`);
+  const why = await ask(url).then(
+    () => 'it was believed',
+    (error: unknown) => JSON.stringify([(error as NodeJS.ErrnoException).code, (error as Error).cause]),
+  );
+  expect(why).toMatch(/UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED/);
+});
+
+it('reads an answer of who is known, whatever that variable says', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  const server = createServer();
+  server.on('connection', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'));
+  closing.push(() => server.close());
+  const answer = await webFetch(`http://127.0.0.1:${await portOf(server)}/`, { method: 'POST', body: 'a' });
+  expect([answer.status, await answer.text()]).toEqual([200, 'hi']);
 });
 
 it.each(['directly', 'through a web proxy'])(
