@@ -4,6 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 const block = 512;
 /** bytes of a path that a header holds */
 const longestPath = 100;
+/** bytes of an extended header: Go's own reader takes no longer one */
+const longestExtended = 1024 * 1024;
 /** the largest size that a header holds as octal digits; larger ones are binary */
 const largestOctal = 0o77777777777;
 
@@ -68,8 +70,10 @@ export async function* tarEntries(file: FileHandle): AsyncGenerator<TarEntry> {
     // A size below nothing would lead back, and in a circle.
     if (!Number.isSafeInteger(end) || size < 0) throw new TarError(`the header at byte ${at} is damaged`);
     if (start + size > length) throw new TarError(`it ends in the middle of ${path}`);
-    if (kind === 'x') extended = paxRecords(await readAt(file, start, size));
-    else {
+    if (kind === 'x') {
+      if (size > longestExtended) throw new TarError(`the header at byte ${at} is too long`);
+      extended = paxRecords(await readAt(file, start, size));
+    } else {
       if (kind === '0' || kind === '\0') yield { path, at: start, size };
       if (kind === '2')
         yield { path, at: start, size: 0, target: extended['linkpath'] ?? textOf(head.subarray(157, 257)) };
@@ -118,9 +122,25 @@ function pathIn(head: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
+const lineEnd = 0x0a;
+
+/**
+ * Reads the records of an extended header: `26 path=…\n`, with the length of all of it in front. A value may have line ends, as that of
+ * a file's attribute, which is whoever's made the file: only the lengths tell where the next record begins.
+ */
 function paxRecords(content: Buffer): Record<string, string> {
-  const lines = content.toString('utf8').matchAll(/\d+ ([^=\n]+)=([^\n]*)\n/g);
-  return Object.fromEntries([...lines].map(([, key = '', value = '']) => [key, value]));
+  const records: [string, string][] = [];
+  for (let at = 0; at < content.length;) {
+    const [digits = ''] = /^\d{1,7}(?= )/.exec(content.toString('latin1', at, at + 8)) ?? [];
+    const end = at + Number(digits);
+    const record = content.subarray(at + digits.length + 1, end - 1);
+    const equals = record.indexOf('=');
+    const isWhole = digits !== '' && content[end - 1] === lineEnd && equals >= 0;
+    if (!isWhole) throw new TarError('an extended header is damaged');
+    records.push([record.toString('utf8', 0, equals), record.toString('utf8', equals + 1)]);
+    at = end;
+  }
+  return Object.fromEntries(records);
 }
 
 function textOf(bytes: Buffer): string {

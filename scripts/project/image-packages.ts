@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { contentOf, tarEntries } from '../../infra/system/tar-file.ts';
+import { contentOf, tarEntries, TarError } from '../../infra/system/tar-file.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
 import {
   isSource,
@@ -110,6 +110,11 @@ async function filesOf(archive: string): Promise<Map<string, string>> {
       for await (const part of contentOf(file, entry)) parts.push(part);
       files.set(entry.path, Buffer.concat(parts).toString('utf8'));
     }
+  } catch (error) {
+    if (!(error instanceof TarError)) throw error;
+    throw new LockageError(`the engine wrote the image out in a way that is not known: ${error.message}`, {
+      cause: error,
+    });
   } finally {
     await file.close();
   }

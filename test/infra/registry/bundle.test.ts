@@ -225,8 +225,8 @@ describe('a bundle', () => {
   });
 
   test.each([-512, -1536, -(2 ** 53)])('that leads back by a size of %i ends, and is refused', async (size) => {
-    const record = (text: string) => `${text.length + 3} ${text}\n`;
-    const content = Buffer.from(record(`size=${size}`));
+    const text = `size=${size}`;
+    const content = Buffer.from(`${text.length + 4} ${text}\n`);
     const extended = tarHeader('pax', content.length);
     const directory = tarHeader('x', 0);
     for (const [header, kind] of [
