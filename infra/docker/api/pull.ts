@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../../pipelines/errors.ts';
+import { printable } from '../../../pipelines/text/printable.ts';
 import { maybe, number, record, text } from '../../system/shapes.ts';
 import { EngineError } from './errors.ts';
 import { LineReader } from './frames.ts';
@@ -37,7 +38,7 @@ export async function readPull(
 
   const take = (line: string) => {
     const message = parseMessage(line);
-    const failure = message.errorDetail?.message ?? message.error;
+    const failure = failureOf(message);
     if (failure !== undefined) throw new EngineError(host, what, failure);
     const progress = course.take(message);
     if (!progress) return;
@@ -63,6 +64,17 @@ export async function readPull(
   return course.bytes;
 }
 
+/** Returns the failure that an engine reports behind the status 200, in a line of its answer; undefined where there is none. */
+export function failureIn(body: Buffer): string | undefined {
+  const lines = new LineReader();
+  const failures = [...lines.read(body), ...lines.end()].map((line) => failureOf(parseMessage(line)));
+  return failures.find((failure) => failure !== undefined);
+}
+
+function failureOf({ errorDetail, error }: PullMessage): string | undefined {
+  return errorDetail?.message ?? error;
+}
+
 function stalledError(host: string, what: string, idleTimeout: number, course: PullCourse): EngineError {
   return new EngineError(host, what, `no progress for ${idleTimeout / 1000} s (${course.text()})`, {
     hint: `Check the way between ${host} and the registry, then run the same command again.`,
@@ -76,11 +88,11 @@ function parseMessage(line: string): PullMessage {
     // Nothing is as good as what is not there.
     found = JSON.parse(line, (_key, value: unknown) => value ?? undefined);
   } catch {
-    return { error: `an answer that is not JSON: ${line.slice(0, 200)}` };
+    return { error: `an answer that is not JSON: ${printable(line.slice(0, 200))}` };
   }
   try {
     return messages(found, 'it') as PullMessage;
   } catch {
-    return { error: `an answer that is not a Docker Engine's: ${line.slice(0, 200)}` };
+    return { error: `an answer that is not a Docker Engine's: ${printable(line.slice(0, 200))}` };
   }
 }

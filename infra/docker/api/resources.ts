@@ -3,7 +3,7 @@ import { answers } from './answers.ts';
 import { EngineApi } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
-import { readPull } from './pull.ts';
+import { failureIn, readPull } from './pull.ts';
 import { list as listOf } from '../../system/shapes.ts';
 import type {
   CallOptions,
@@ -55,8 +55,7 @@ export class EngineResources extends EngineApi {
     const what = `load image ${name}`;
     const call = { query: { quiet: true }, upload, deadline: loadTimeout, ...options };
     const { body } = await this.call(what, 'POST', '/images/load', call);
-    // A failure after the beginning of the answer is a line of it.
-    const failure = /"errorDetail":\{[^}]*"message":"((?:[^"\\]|\\.)*)"/.exec(body.toString('utf8'))?.[1];
+    const failure = failureIn(body);
     if (failure !== undefined) throw new EngineError(this.host, what, failure);
   }
 

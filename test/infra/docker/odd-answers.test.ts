@@ -207,6 +207,36 @@ describe.each(Object.keys(honest))('an engine that answers %s', (path) => {
   });
 });
 
+describe('an engine that takes an image in', () => {
+  const load = () => engine.loadImage('shop', async function* () {}).catch((error: unknown) => error);
+
+  test.each<readonly [string, Buffer | string, RegExp]>([
+    ['a failure', '{"errorDetail":{"message":"no space left"},"error":"no space left"}\r\n', /: no space left$/],
+    ['a failure after progress', '{"stream":"Loading"}\r\n{"error":"it is \\"broken\\""}', /: it is "broken"$/],
+    ['a failure of many parts', '{"errorDetail":{"code":1,"message":"exit"}}', /: exit$/],
+    ['many failures that never end', '"errorDetail":{'.repeat(150_000), /that is not JSON/],
+    ['a failure that never ends', `"errorDetail":{"message":"${'\\\\'.repeat(2_000_000)}`, /that is not JSON/],
+    ...bodies
+      .filter(([, body]) => /^[<"]|^\{"A/.test(String(body)))
+      .map(([what, body]) => [what, body, /an answer/] as const),
+  ])('and answers %s is believed, in a sentence and at once', async (_what, body, message) => {
+    lie = { path: '/images/load', body };
+    const began = performance.now();
+    const error = await load();
+    expect(performance.now() - began).toBeLessThan(3000);
+    expectExplained([error]);
+    expect((error as LockageError).message).toMatch(message);
+  });
+
+  test.each(['', '{"stream":"Loaded image: shop:1\\n"}\r\n', '{}', '{"stream":null}\n\n'])(
+    'and answers %j has done so',
+    async (body) => {
+      lie = { path: '/images/load', body };
+      expect(await load()).toBeUndefined();
+    },
+  );
+});
+
 test('an honest engine is asked for all of it', async () => {
   const errors = await askAll();
   expectExplained(errors);
