@@ -76,9 +76,10 @@ export class DriftAdapter implements DriftPort {
   }
 
   async #textOf({ host, what, drift }: Evidence, output: boolean): Promise<string> {
+    const { mask } = this.#dependencies;
     const [changes, lines] = await Promise.all([
       this.#read({ host, what }, changesOf),
-      output ? this.#read({ host, what }, outputOf) : ['(not kept)'],
+      output ? this.#read({ host, what }, (engine, part) => outputOf(engine, part, mask)) : ['(not kept)'],
     ]);
     return [
       `${what} on ${host.name}, before it was healed`,
@@ -109,9 +110,9 @@ async function changesOf(engine: Engine, { host, what }: Part): Promise<string[]
   return changes.length > mostPaths ? [...shown, `and ${changes.length - mostPaths} more`] : shown;
 }
 
-function outputOf(engine: Engine, { host, what }: Part): Promise<string[]> {
+function outputOf(engine: Engine, { host, what }: Part, mask: (text: string) => string): Promise<string[]> {
   const options = { tail: mostLines, timestamps: true, signal: AbortSignal.timeout(readTimeout) };
-  return lastLinesOf(runtimeOf(host).logs(engine, what, options), mostLines);
+  return lastLinesOf(runtimeOf(host).logs(engine, what, options), mostLines, mask);
 }
 
 function rowOf({ member, expected, actual, since }: Drift): string {

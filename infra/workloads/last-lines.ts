@@ -13,12 +13,20 @@ export async function lastLogLines(engine: Engine, name: string): Promise<string
   return lastLinesOf(output, mostLines).catch(() => []);
 }
 
-/** Returns the last lines of an output that ends; of one that floods, the last of those that were read. */
-export async function lastLinesOf(output: AsyncIterable<OutputLine>, count: number): Promise<string[]> {
+/**
+ * Returns the last lines of an output that ends; of one that floods, the last of those that were read. `mask` hides secrets before a
+ * line is cut: nobody knows a part of one afterwards.
+ */
+export async function lastLinesOf(
+  output: AsyncIterable<OutputLine>,
+  count: number,
+  mask: (text: string) => string = (text) => text,
+): Promise<string[]> {
   const lines: string[] = [];
   let bytes = 0;
   for await (const { line } of output) {
-    lines.push(line.length > longestLine ? `${line.slice(0, longestLine)} …` : line);
+    const shown = mask(line);
+    lines.push(shown.length > longestLine ? `${shown.slice(0, longestLine)} …` : shown);
     if (lines.length > count) lines.shift();
     bytes += line.length + 1;
     if (bytes > mostBytes) break;

@@ -70,7 +70,8 @@ export class ContainerWorkload implements Workload {
   }
 
   async lastLines(count: number, signal: AbortSignal): Promise<string[]> {
-    return lastLinesOf((await this.#engine()).logs(this.#name, { tail: count, signal }), count);
+    const output = (await this.#engine()).logs(this.#name, { tail: count, signal });
+    return lastLinesOf(output, count, (text) => this.#context.mask(text));
   }
 
   get #name(): string {

@@ -127,7 +127,8 @@ export class ServiceWorkload implements Workload {
 
   /** Reads the last lines of a service. A lost node never sends its lines. */
   async lastLines(count: number, signal: AbortSignal): Promise<string[]> {
-    return lastLinesOf((await this.#engine()).serviceLogs(this.#inputs.spec.name, { tail: count, signal }), count);
+    const output = (await this.#engine()).serviceLogs(this.#inputs.spec.name, { tail: count, signal });
+    return lastLinesOf(output, count, (text) => this.#context.mask(text));
   }
 
   #engine(): Promise<Engine> {

@@ -141,6 +141,23 @@ test('a log that floods is read to 64 KiB, and a line kept to 2000 characters', 
 });
 
 test.each([
+  ['ends there', 1987],
+  ['is cut there', 1995],
+  ['begins after it', 2500],
+  ['begins the line', 0],
+  ['is in a short line', 10],
+])('a secret of a long line that %s is shown in no part', async (what, at) => {
+  const secret = 'hunter2-of-prod';
+  const line = `${'x'.repeat(at)}${secret}${what.includes('short') ? '' : 'y'.repeat(3000)}`;
+  const output = (async function* () {
+    yield { stream: 'stdout' as const, line };
+  })();
+  const [shown = ''] = await lastLinesOf(output, 3, (text) => text.replaceAll(secret, '[secret]'));
+  expect(shown).not.toContain('hunt');
+  expect(shown.length).toBeLessThan(2010);
+});
+
+test.each([
   ['\u001b[31mred\u0007', String.raw`\u001b[31mred\u0007`],
   ['a\tb ü 漢', 'a\tb ü 漢'],
   ['\u202eevil\r', String.raw`\u202eevil\u000d`],
