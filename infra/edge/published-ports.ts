@@ -1,5 +1,6 @@
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
+import { own } from '../../pipelines/model/own.ts';
 import { edgeHosts, type EnvironmentHost } from '../../pipelines/model/target.ts';
 
 /**
@@ -35,7 +36,7 @@ export function openPorts(
     ...placed.flatMap(({ host: target, spec: { route } }) =>
       route && edgeHosts(target).some(({ name }) => name === host.name) ? [route.publish] : [],
     ),
-    ...(besides[host.name] ?? []),
+    ...(own(besides, host.name) ?? []),
   ];
   return Object.fromEntries(
     environment.hosts.map((host) => [host.name, [...new Set(portsOf(host))].sort((a, b) => a - b)]),

@@ -1,6 +1,7 @@
 import { neighboursOf, publishAddress, surroundingsOf } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { own } from '../../pipelines/model/own.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import { trustedProxy, type HostPorts } from '../edge/published-ports.ts';
 import type { AccessoryInputs, EdgeInputs } from '../resources/inputs.ts';
@@ -26,7 +27,7 @@ export function edgeInputs(plan: FoundationPlan, host: EnvironmentHost): EdgeInp
 /** Returns what the edge of a host is made of, besides its image. */
 export function edgeSetting(app: string, environment: Environment, host: EnvironmentHost, open: HostPorts) {
   const trusted = trustedProxy(environment, host);
-  const ports = open[host.name] ?? [];
+  const ports = own(open, host.name) ?? [];
   const { limits, trustedProxies: proxies } = environment.edge ?? {};
   return {
     ...{ app, environment: environment.name, ports },

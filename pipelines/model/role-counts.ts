@@ -1,4 +1,5 @@
 import type { Environment } from './environment.ts';
+import { own } from './own.ts';
 
 /** The numbers of containers by role: the one that an operator set, and the one that the configuration had then. */
 export type Counts = Readonly<Record<string, { readonly count: number; readonly configured: number }>>;
@@ -11,8 +12,9 @@ export function countsNow(
 ): Counts {
   const now: Record<string, Counts[string]> = {};
   for (const { name, count: configured } of environment.roles) {
-    const earlier = before[name]?.configured === configured ? before[name].count : configured;
-    const count = asked[name] ?? earlier;
+    const set = own(before, name);
+    const earlier = set?.configured === configured ? set.count : configured;
+    const count = own(asked, name) ?? earlier;
     if (count !== configured) now[name] = { count, configured };
   }
   return now;
@@ -20,7 +22,7 @@ export function countsNow(
 
 /** Returns the environment with those numbers in place of the configuration's. */
 export function withCounts(environment: Environment, counts: Counts): Environment {
-  const roles = environment.roles.map((role) => ({ ...role, count: counts[role.name]?.count ?? role.count }));
+  const roles = environment.roles.map((role) => ({ ...role, count: own(counts, role.name)?.count ?? role.count }));
   return { ...environment, roles };
 }
 

@@ -2,6 +2,7 @@
 import { LockageError } from '../errors.ts';
 import type { Accessory } from '../model/environment.ts';
 import { fingerprint } from '../model/fingerprint.ts';
+import { own } from '../model/own.ts';
 import type { RecordedRevision } from '../model/recorded-revision.ts';
 import type { Reproduction, ReproductionData } from '../model/reproduction.ts';
 import { didYouMean } from '../text/suggest.ts';
@@ -52,7 +53,7 @@ export function chosenData(
   if (!before) return chosen;
   const known = before.data ?? {};
   for (const [accessory, data] of Object.entries(chosen)) {
-    const there = known[accessory];
+    const there = own(known, accessory);
     if (there && sameData(there, data)) continue;
     const has = there ? `the data of ${textOfData(there)}` : 'data of its own';
     throw new LockageError(`${accessory} of ${name} has ${has} already`, {

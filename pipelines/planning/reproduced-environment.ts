@@ -1,5 +1,6 @@
 import { secretsPath, surroundingsOf, type ContainerSpec } from '../model/container-spec.ts';
 import type { Accessory, Environment, Migration, Role } from '../model/environment.ts';
+import { own } from '../model/own.ts';
 import type { SecretSource } from '../model/secret-source.ts';
 import { secretsOf } from '../model/recorded-revision.ts';
 import type { Reproduction } from '../model/reproduction.ts';
@@ -26,7 +27,7 @@ export function reproducedEnvironment(reproduction: Reproduction): Environment {
     hosts: [host],
     roles: rolesOf(reproduction),
     accessories: of.accessories.map((accessory): Accessory =>
-      withData({ ...accessory, host: host.name }, reproduction.data?.[accessory.name]),
+      withData({ ...accessory, host: host.name }, own(reproduction.data, accessory.name)),
     ),
     ...(migration ? { migration: withoutVersion(migration) } : {}),
     secrets: sourcesOf(reproduction),
@@ -49,7 +50,7 @@ function rolesOf({ of: { containers }, host, ports, counts }: Reproduction): Rol
     return {
       name: role,
       ...(command ? { command } : {}),
-      count: counts[role] ?? 1,
+      count: own(counts, role) ?? 1,
       hosts: [host.name],
       env: ownVariables(spec),
       secrets: Object.keys(spec.secrets),

@@ -1,4 +1,5 @@
 import type { HostTraits, Trait, Traits } from '../model/host-traits.ts';
+import { own } from '../model/own.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
 import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
 import { textOfData } from './reproduced-data.ts';
@@ -58,10 +59,11 @@ function releaseRows({ containers, release }: RecordedRevision): ReproductionDif
 function countRows({ of: { containers }, counts }: Reproduction): ReproductionDifference[] {
   const roles = [...new Set(containers.map(({ role }) => role))];
   return roles.flatMap((role) => {
-    const own = containers.filter((spec) => spec.role === role);
-    const original = own.reduce((sum, { replicas = 1 }) => sum + replicas, 0);
-    const here = counts[role] ?? 1;
-    const why = counts[role] === undefined ? 'one is enough here; --scale has more' : 'as --scale says';
+    const specs = containers.filter((spec) => spec.role === role);
+    const original = specs.reduce((sum, { replicas = 1 }) => sum + replicas, 0);
+    const asked = own(counts, role);
+    const here = asked ?? 1;
+    const why = asked === undefined ? 'one is enough here; --scale has more' : 'as --scale says';
     return original === here
       ? []
       : [{ what: 'containers', of: role, original: String(original), here: String(here), why }];
@@ -94,7 +96,7 @@ const origins: Readonly<Record<SecretOrigin, string>> = {
 
 function secretRows({ of, secrets }: Reproduction): ReproductionDifference[] {
   return secretsOf(of).map((name) => ({
-    ...{ what: 'secret', of: name, original: `of ${of.environment}`, here: origins[secrets[name] ?? 'generated'] },
+    ...{ what: 'secret', of: name, original: `of ${of.environment}`, here: origins[own(secrets, name) ?? 'generated'] },
     why: 'values of another environment are never copied',
   }));
 }
@@ -104,7 +106,7 @@ function dataRows({ of: { accessories }, data = {} }: Reproduction): Reproductio
     .filter(({ volumes }) => Object.keys(volumes).length > 0)
     .flatMap(({ name, image }): ReproductionDifference[] => {
       const row = { what: 'data', of: name, original: 'its own' };
-      const given = data[name];
+      const given = own(data, name);
       if (!given) return [{ ...row, here: 'empty at its start', why: 'data of another environment are never copied' }];
       const rows = [{ ...row, here: `of ${textOfData(given)}`, why: 'as --data says' }];
       if (given.kind === 'file') return rows;
@@ -153,11 +155,11 @@ const compared: readonly (readonly [what: string, trait: Trait])[] = [
 
 function traitRows({ original, here }: MadeOf): ReproductionDifference[] {
   return compared.flatMap(([what, trait]) => {
-    const own = here[trait] ?? 'unknown';
+    const now = here[trait] ?? 'unknown';
     const values = [...new Set(original.map(({ traits }) => traits[trait] ?? 'unknown'))];
-    if (values.length === 1 && values[0] === own) return [];
+    if (values.length === 1 && values[0] === now) return [];
     return values.length === 0
-      ? [{ what, original: 'not known', here: own, why: 'no host of the original was asked, or answered' }]
-      : [{ what, original: values.join(', '), here: own, why: 'another computer' }];
+      ? [{ what, original: 'not known', here: now, why: 'no host of the original was asked, or answered' }]
+      : [{ what, original: values.join(', '), here: now, why: 'another computer' }];
   });
 }

@@ -2,6 +2,7 @@ import { onActiveHosts } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer, type StopFirst } from '../model/desired-state.ts';
 import type { HostReport } from '../model/host-report.ts';
 import { goodRevisions, type EnvironmentRecord } from '../model/ledger.ts';
+import { own } from '../model/own.ts';
 import type { Ledger } from '../model/revision.ts';
 
 /** What serves next and what serves now. */
@@ -79,8 +80,8 @@ export function stopFirstNotes(change: DesiredState['stopFirst'], ledger: Ledger
     if (before.length === 0 || !next) return [];
     const stops = Math.max(...before.map(({ spec }) => spec.stopGrace));
     const most = `at most ${seconds(stops + next.health.timeout)}: ${seconds(stops)} to stop, ${seconds(next.health.timeout)} until healthy`;
-    const last = goodRevisions(ledger).findLast(({ gaps }) => gaps?.[role] !== undefined);
-    const time = last ? `about ${seconds(last.gaps?.[role] ?? 0)} as at revision ${last.number}, ${most}` : most;
+    const last = goodRevisions(ledger).findLast(({ gaps }) => own(gaps, role) !== undefined);
+    const time = last ? `about ${seconds(own(last.gaps, role) ?? 0)} as at revision ${last.number}, ${most}` : most;
     const visitors = next.route ? `; visitors of port ${next.route.publish} wait, or get 502, meanwhile` : '';
     return [`${role} is stopped before the next one starts: nobody does its work for a while (${time})${visitors}`];
   });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { LockageError } from '../../pipelines/errors.ts';
+import { own } from '../../pipelines/model/own.ts';
 import { secretsOf, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
 import type { Reproduction, SecretOrigin } from '../../pipelines/model/reproduction.ts';
 import { readSecrets, writeSecret } from '../project/reproductions.ts';
@@ -37,7 +38,7 @@ export async function chooseSecrets({ of, folder, before, file, terminal }: Secr
   for (const name of names) {
     const value = given.get(name);
     if (value === undefined && there.has(name)) {
-      origins[name] = before?.secrets[name] ?? 'generated';
+      origins[name] = own(before?.secrets, name) ?? 'generated';
       continue;
     }
     const typed = value === undefined ? await terminal.secret(`Value of ${name} (none: a random one)`) : undefined;

@@ -6,6 +6,7 @@ import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { own } from '../../../pipelines/model/own.ts';
 import { silenceText } from '../../edge/edge.ts';
 import { openPorts, publishedPorts } from '../../edge/published-ports.ts';
 import { allVisits } from '../../edge/visits.ts';
@@ -39,14 +40,14 @@ export function backendsOf(environment: Environment, record: EnvironmentRecord):
   const serving = new Set((current ? existingContainers(record, current) : containers).map(({ host }) => host.name));
   return active.hosts
     .filter((host) => serving.has(host.name) || publishedPorts(active, host).length > 0)
-    .map((host) => ({ name: host.name, address: host.address, ports: open[host.name] ?? [] }))
+    .map((host) => ({ name: host.name, address: host.address, ports: own(open, host.name) ?? [] }))
     .filter(({ ports }) => ports.length > 0);
 }
 
 /** Throws LockageError when a configured address does not belong to this computer. */
 export function refuseForeignAddress(address: string | undefined): void {
-  const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((each) => each.address));
-  if (address === undefined || own.includes(address)) return;
+  const here = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((each) => each.address));
+  if (address === undefined || here.includes(address)) return;
   throw new LockageError(`${address} is no address of this computer`, {
     hint: 'Give it to a network device first, or leave `address` out of `targets`: the environment takes one of its own.',
   });

@@ -1,4 +1,5 @@
 import { onGitHub } from '../../model/evidence/policy.ts';
+import { own } from '../../model/own.ts';
 import { keyProblem, type TrustedKey } from '../../model/trusted-key.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { trustedKeys } from '../schema/keys.ts';
@@ -23,7 +24,7 @@ export function checkEvidence({ file, resolved, report }: Checked): void {
   });
   if (!approvals) return;
   const may = keys.filter((key) => mayEver(key, { kind: 'approval', environment: name })).map((key) => key.name);
-  const outside = (file.github?.approvers?.[name] ?? []).map(({ login }) => `${onGitHub}${login}`);
+  const outside = (own(file.github?.approvers, name) ?? []).map(({ login }) => `${onGitHub}${login}`);
   for (const [index, who] of (approvals.from ?? []).entries()) {
     if (who.startsWith(onGitHub)) {
       if (!outside.includes(who))

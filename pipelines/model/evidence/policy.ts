@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Environment, Project } from '../environment.ts';
 import { canonicalJson } from '../fingerprint.ts';
 import type { Approver, GitHub } from '../integrations.ts';
+import { own } from '../own.ts';
 import { toRecord } from '../target-record.ts';
 import type { TrustedKey } from '../trusted-key.ts';
 import type { ApprovalRule, OutsidePolicy, SignaturePolicy } from './signature-policy.ts';
@@ -34,7 +35,9 @@ function outsidePolicy(
   { from = [] }: Partial<ApprovalRule> = {},
   github?: GitHub,
 ): Pick<SignaturePolicy, 'github'> {
-  const approvers = (github?.approvers[environment] ?? []).filter(({ login }) => from.includes(`${onGitHub}${login}`));
+  const approvers = (own(github?.approvers, environment) ?? []).filter(({ login }) =>
+    from.includes(`${onGitHub}${login}`),
+  );
   if (!github || approvers.length === 0) return {};
   return { github: { of: `${github.baseUrl} ${github.owner}/${github.name}`, approvers } };
 }

@@ -1,4 +1,5 @@
 import { LockageError } from '../../../pipelines/errors.ts';
+import { own } from '../../../pipelines/model/own.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, waitOf, type Flags } from '../options.ts';
@@ -35,7 +36,7 @@ export function countsOf(written: readonly string[]): Record<string, number> {
         hint: 'For example, run `lockage scale prod web=4 worker=2`.',
       });
     }
-    if (counts[role] !== undefined) throw new LockageError(`role ${role} is given twice`);
+    if (own(counts, role) !== undefined) throw new LockageError(`role ${role} is given twice`);
     counts[role] = count;
   }
   return counts;

@@ -1,4 +1,5 @@
 import type { Bundle } from '../../../infra/registry/bundle/bundle.ts';
+import { own } from '../../../pipelines/model/own.ts';
 import { secretsOf } from '../../../pipelines/model/recorded-revision.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
@@ -86,7 +87,7 @@ export function reproductionJson({ reproduction, folder, differences, result, bu
     ports,
     ...(emulates === undefined ? {} : { emulates }),
     secrets: secretsOf(of).map((secret) => ({
-      ...{ name: secret, from: secrets[secret] ?? 'generated', file: secretFile(folder, secret) },
+      ...{ name: secret, from: own(secrets, secret) ?? 'generated', file: secretFile(folder, secret) },
     })),
     differences,
     ...(bundle ? { bundle: { file: bundle.file, digest: bundle.digest } } : {}),

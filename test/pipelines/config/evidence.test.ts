@@ -69,3 +69,12 @@ test('what is of no known form is refused', () => {
     expect.stringContaining('approvals.with  unknown key'),
   ]);
 });
+
+test('an environment may be called as what every object has', () => {
+  const all =
+    'pipeline: [constructor]\ngithub: { repository: acme/shop, approvers: { dev: [{ login: ben, id: 7 }] } }\n';
+  const text = at('prod-1', 'approvals: { count: 1, from: [github:ben] }\n');
+  expect(problemsOf(`${project.replace(lines[0] ?? '', '')}${all}`, { constructor: text })).toContainEqual(
+    'environments/constructor.yaml:2  approvals.from[0]  github:ben is none of `github.approvers` of constructor',
+  );
+});

@@ -26,3 +26,11 @@ test('an environment has the numbers that hold, and a plan says which', () => {
   expect(withCounts(prod, counts).roles.map(({ name, count }) => `${name} ${count}`)).toEqual(['web 2', 'job 1']);
   expect(countNotes(counts)).toEqual(['web is scaled to 2; the configuration says 4']);
 });
+
+test('a role may be called as what every object has', () => {
+  const odd = environment({ roles: [role({ name: 'constructor', count: 3 })] });
+  const counts = countsNow(odd);
+  expect([counts, withCounts(odd, counts).roles.map(({ count }) => count)]).toEqual([{}, [3]]);
+  const scaled = countsNow(odd, {}, { constructor: 2 });
+  expect(withCounts(odd, scaled).roles.map(({ count }) => count)).toEqual([2]);
+});

@@ -4,6 +4,7 @@ import { refusal } from '../../../pipelines/model/values.ts';
 
 test('roles and their numbers', () => {
   expect(countsOf(['web=4', 'night-job=100'])).toEqual({ web: 4, 'night-job': 100 });
+  expect(countsOf(['constructor=2'])).toEqual({ constructor: 2 });
 });
 
 test.each(['web', 'web=', 'web=0', 'web=101', 'web=-1', 'web=two', '=4', 'web=4=5'])('%s is none', (text) => {
