@@ -16,7 +16,9 @@ test.each<[string, number | undefined]>([
 test('folders in memory are their user’s', () => {
   const body = { HostConfig: { Memory: 1, Tmpfs: { '/tmp': 'rw,size=1', '/run': 'rw,size=2' } } };
   const owned = withOwnedFolders(body, 1000);
-  expect(owned).toEqual({ HostConfig: { Memory: 1, Tmpfs: { '/tmp': 'rw,size=1,uid=1000', '/run': 'rw,size=2,uid=1000' } } });
+  expect(owned).toEqual({
+    HostConfig: { Memory: 1, Tmpfs: { '/tmp': 'rw,size=1,uid=1000', '/run': 'rw,size=2,uid=1000' } },
+  });
   expect(hasOwnFolders(owned)).toBe(true);
   expect(hasOwnFolders({ HostConfig: { Tmpfs: { '/tmp': 'rw' } } })).toBe(false);
   expect(hasOwnFolders({})).toBe(false);

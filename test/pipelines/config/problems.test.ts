@@ -238,8 +238,14 @@ describe('roles', () => {
     ['stopSignal: SIGKILL', 'stopSignal  expected a signal such as SIGQUIT, got "SIGKILL"'],
     ['stopSignal: 3', 'stopSignal  expected a signal such as SIGQUIT, got 3'],
     ['extraHosts: { a: b }', 'extraHosts.a  expected an IPv4 or IPv6 address, or host-gateway, got "b"'],
-    ['extraHosts: { a: "10.0.0.7:80" }', 'extraHosts.a  expected an IPv4 or IPv6 address, or host-gateway, got "10.0.0.7:80"'],
-    ['extraHosts: { a: 10.0.0.256 }', 'extraHosts.a  expected an IPv4 or IPv6 address, or host-gateway, got "10.0.0.256"'],
+    [
+      'extraHosts: { a: "10.0.0.7:80" }',
+      'extraHosts.a  expected an IPv4 or IPv6 address, or host-gateway, got "10.0.0.7:80"',
+    ],
+    [
+      'extraHosts: { a: 10.0.0.256 }',
+      'extraHosts.a  expected an IPv4 or IPv6 address, or host-gateway, got "10.0.0.256"',
+    ],
     ['dns: { servers: ["fd00::53::1"] }', 'dns.servers[0]  expected the address of a name server, got "fd00::53::1"'],
     ['dns: { servers: [one] }', 'dns.servers[0]  expected the address of a name server, got "one"'],
     ['dns: { options: ["a b"] }', 'dns.options[0]  expected an option of resolv.conf such as ndots:1, got "a b"'],
