@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { backendFolder } from '../system/backend-folder.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
+import { ensureProject } from './project-folder.ts';
 
 /** A resource as Pulumi's state has it. */
 export interface StateResource {
@@ -39,7 +40,7 @@ export async function readStack(
   stack: string,
 ): Promise<StackState | undefined> {
   const folder = backendFolder(settings.backend);
-  const snapshot = folder ? await readFileBackend(folder, project, stack) : await exportStack(settings, stack);
+  const snapshot = folder ? await readFileBackend(folder, project, stack) : await exportStack(settings, project, stack);
   if (snapshot === undefined) return undefined;
   const salt = snapshot.secrets_providers?.state?.salt;
   return {
@@ -53,6 +54,7 @@ export async function readStack(
 export async function listStacks(settings: PulumiSettings, project: string): Promise<readonly string[]> {
   const folder = backendFolder(settings.backend);
   if (folder) return listFileBackend(folder, project);
+  await ensureProject(settings.folder, project);
   const result = await runPulumi(settings, ['stack', 'ls', '--json']);
   if (result.code !== 0)
     throw new LockageError('the stacks of the backend cannot be listed', { details: lastLines(result.stderr) });
@@ -103,7 +105,8 @@ async function readFileBackend(folder: string, project: string, stack: string): 
   }
 }
 
-async function exportStack(settings: PulumiSettings, stack: string): Promise<Snapshot | undefined> {
+async function exportStack(settings: PulumiSettings, project: string, stack: string): Promise<Snapshot | undefined> {
+  await ensureProject(settings.folder, project);
   const result = await runPulumi(settings, ['stack', 'export', '--stack', stack]);
   if (result.code === 0) return exported<Snapshot>(result.stdout, stack).deployment;
   if (/no stack named|stack '.*' not found/i.test(result.stderr)) return undefined;

@@ -52,6 +52,19 @@ test('a state is read as a whole, however long it is', async () => {
   expect((await readStack(settings(), 'shop', 'prod'))?.resources.at(-1)?.urn).toBe('last');
 });
 
+test.each(['nothing', "somebody's own Pulumi project"])(
+  'a state elsewhere is that of this project in a new clone, with %s above it',
+  async (above) => {
+    if (above !== 'nothing') writeFileSync(join(folder, 'Pulumi.yaml'), 'name: infrastructure\nruntime: nodejs\n');
+    const project = '[ -e Pulumi.yaml ] || cd ../../.. || exit; name=$(sed -n "s/^name: //p" Pulumi.yaml)';
+    pulumiThat(`${project}; echo '{"deployment":{"resources":[{"urn":"'$name'","type":"t"}]}}'`);
+    const fresh = () => ({ ...settings(), folder: mkdtempSync(join(folder, 'clone-')) + '/.lockage/pulumi' });
+    expect((await readStack(fresh(), 'shop', 'prod'))?.resources).toMatchObject([{ urn: 'shop' }]);
+    pulumiThat(`${project}; echo '[{"name":"'$name'"}]'`);
+    expect(await listStacks(fresh(), 'shop')).toEqual(['shop']);
+  },
+);
+
 test('the stacks of a project are listed, with and without their organization, and what is no list is an error', async () => {
   pulumiThat(`echo '[{"name":"prod"},{"name":"organization/shop/qa"},{"name":"organization/other/dev"}]'`);
   expect(await listStacks(settings(), 'shop')).toEqual(['prod', 'qa']);
