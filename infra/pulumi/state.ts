@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
@@ -40,7 +41,9 @@ export async function readStack(
   stack: string,
 ): Promise<StackState | undefined> {
   const folder = backendFolder(settings.backend);
-  const snapshot = folder ? await readFileBackend(folder, project, stack) : await exportStack(settings, project, stack);
+  const file = folder === undefined ? undefined : await readFileBackend(folder, project, stack);
+  const isForPulumi = file === undefined && (folder === undefined || isCompressed(folder, project, stack));
+  const snapshot = isForPulumi ? await exportStack(settings, project, stack) : file;
   if (snapshot === undefined) return undefined;
   const salt = snapshot.secrets_providers?.state?.salt;
   return {
@@ -77,15 +80,27 @@ export function stackNames(list: string, project: string): string[] {
 async function listFileBackend(folder: string, project: string): Promise<string[]> {
   try {
     const files = await readdir(join(folder, '.pulumi', 'stacks', project));
-    return files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
+    return [...new Set(files.flatMap((file) => /^(.+)\.json(?:\.gz|\.zst)?$/.exec(file)?.[1] ?? []))];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw new LockageError(`the stacks of the backend cannot be listed: ${messageOf(error)}`);
   }
 }
 
+/**
+ * Returns whether a stack's file is one that only Pulumi reads: a user's own run of it may have written that, as when a state is moved
+ * from another backend. Ours write it as it is otherwise.
+ */
+function isCompressed(folder: string, project: string, stack: string): boolean {
+  return ['.gz', '.zst'].some((end) => existsSync(`${fileOf(folder, project, stack)}${end}`));
+}
+
+function fileOf(folder: string, project: string, stack: string): string {
+  return join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
+}
+
 async function readFileBackend(folder: string, project: string, stack: string): Promise<Snapshot | undefined> {
-  const path = join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
+  const path = fileOf(folder, project, stack);
   let text: string;
   try {
     text = await readFile(path, 'utf8');

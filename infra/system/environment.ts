@@ -31,8 +31,9 @@ const special = {
   docker: [/^(DOCKER|BUILDKIT|BUILDX|GIT)_/, cloud],
   // The private modules of a company come through git.
   go: [/^GO[A-Z]+$/, /^GIT_/],
-  // PG…: a backend may be a PostgreSQL database.
-  pulumi: [/^PULUMI_/, /^PG[A-Z]+$/, cloud],
+  // PG…: a backend may be a PostgreSQL database. Of Pulumi's own only the login to its service: others say how states are
+  // written (compressed, in another layout), or stand for options that no command of ours has.
+  pulumi: [/^PULUMI_(ACCESS_TOKEN|CREDENTIALS_PATH)$/, /^PG[A-Z]+$/, cloud],
 } as const;
 
 /**

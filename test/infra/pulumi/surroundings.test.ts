@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runPulumi } from '../../../infra/pulumi/cli.ts';
+import { ensureProject } from '../../../infra/pulumi/project-folder.ts';
 import { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
-import { readStack } from '../../../infra/pulumi/state.ts';
+import { listStacks, readStack } from '../../../infra/pulumi/state.ts';
 import { Ledger } from '../../../infra/resources/classes.ts';
 import { exemptLoopback } from '../../../infra/system/environment.ts';
 import { contextIn } from '../../support/context-fixture.ts';
@@ -41,6 +42,30 @@ test.each(['a%2Fb at 100%', 'größe, c#1 & what?'])(
     expect(existsSync(join(state, '.pulumi/stacks/trial/prod.json'))).toBe(true);
     expect(await readStack(settings, 'trial', 'prod')).toBeDefined();
     expect((await readdir(folder)).sort()).toEqual([name, 'pulumi'].sort());
+  },
+);
+
+test.each(['GZIP', 'ZSTD'])(
+  'a state that a user’s own Pulumi wrote with %s is read, listed, and written as ours',
+  async (way) => {
+    const settings = settingsIn(pathToFileURL(await emptyFolder('state')).href);
+    await ensureProject(settings.folder, 'trial');
+    const pulumi = async (words: string, env: Record<string, string> = {}) => {
+      const done = await runPulumi(settings, ['stack', ...words.split(' ')], { env });
+      expect(done.code, done.stderr).toBe(0);
+    };
+    const file = join(folder, 'prod.json');
+    const files = async () =>
+      (await readdir(join(folder, 'state/.pulumi/stacks/trial'))).filter((name) => !name.endsWith('.bak'));
+    await pulumi('init prod', { [`PULUMI_DIY_BACKEND_${way}`]: 'true' });
+    expect(await files()).toEqual([expect.stringMatching(/^prod\.json\.(gz|zst)$/)]);
+    expect(await listStacks(settings, 'trial')).toEqual(['prod']);
+    expect(await readStack(settings, 'trial', 'prod')).toMatchObject({ resources: [] });
+    expect(await readStack(settings, 'trial', 'qa')).toBeUndefined();
+    await pulumi(`export --stack prod --file ${file}`);
+    await pulumi(`import --stack prod --file ${file}`);
+    expect(await files()).toEqual(['prod.json']);
+    expect(await readStack(settings, 'trial', 'prod')).toMatchObject({ resources: [] });
   },
 );
 

@@ -87,6 +87,23 @@ test("the Pulumi CLI gets the passphrase and a bucket's login, and nothing else 
   expect(stdout).not.toContain('tweet');
 });
 
+test.each([
+  ['PULUMI_DIY_BACKEND_GZIP', 'true', 'state compressed'],
+  ['PULUMI_SELF_MANAGED_STATE_GZIP', 'true', 'state compressed'],
+  ['PULUMI_DIY_BACKEND_ZSTD', 'true', 'state compressed in another way'],
+  ['PULUMI_DIY_BACKEND_LEGACY_LAYOUT', 'true', 'state where nobody looks for it'],
+  ['PULUMI_OPTION_FILE', '/tmp/elsewhere', 'export in a file'],
+  ['PULUMI_OPTION_TARGET', 'one resource', 'part of a change'],
+  ['PULUMI_STACK', 'another', 'state of another stack'],
+])('%s=%s of a user’s own Pulumi makes no %s here', async (name, value) => {
+  script(cachedPulumi(), 'env');
+  vi.stubEnv(name, value);
+  vi.stubEnv('PULUMI_ACCESS_TOKEN', 'of the service');
+  const { stdout } = await runPulumi({ backend: 'https://api.pulumi.com', passphrase: 'open sesame', folder }, ['up']);
+  expect(stdout).not.toContain(name);
+  expect(stdout.split('\n')).toContain('PULUMI_ACCESS_TOKEN=of the service');
+});
+
 test("a credential helper gets its cloud's login, and nothing else that is secret", async () => {
   script(join(folder, 'docker-credential-canary'), `env > ${folder}/seen; echo '{"Username":"u","Secret":"s"}'`);
   writeFileSync(join(folder, 'config.json'), '{"credsStore":"canary"}');
