@@ -17,15 +17,17 @@ const pause = 1000;
  * its host does not say.
  */
 export async function endOf(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
+  let failure: unknown;
   for (const end = performance.now() + inputs.timeout; ;) {
     const deadline = Math.min(end - performance.now(), questionTimeout);
-    if (deadline <= 0) return lastLook(context, inputs);
+    if (deadline <= 0) return lastLook(context, inputs, failure);
     try {
       const code = await goOn(context, inputs, deadline);
       if (code !== undefined) return code;
     } catch (error) {
       context.signal.throwIfAborted();
       if (error instanceof WorkloadFailedError) throw error;
+      failure = error;
       await sleep(Math.max(0, Math.min(pause, end - performance.now())), undefined, { signal: context.signal });
     }
   }
@@ -64,7 +66,8 @@ async function start(context: ProviderContext, inputs: MigrationInputs, engine: 
   context.progress({ host: host.name, step: 'start', detail: spec.name });
 }
 
-async function lastLook(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
+/** Looks once more when the time is over. `failure`: what kept it from being seen until its end, if anything did. */
+async function lastLook(context: ProviderContext, inputs: MigrationInputs, failure: unknown): Promise<number | 'late'> {
   const { host, spec } = inputs;
   let found: ContainerDetails | undefined;
   try {
@@ -80,7 +83,22 @@ async function lastLook(context: ProviderContext, inputs: MigrationInputs): Prom
     });
   }
   if (!found) throw gone(inputs);
+  // Its exit code is 0 as well, and it must not begin when nobody waits for it any more.
+  if (found.State.Status === 'created') throw await neverStarted(context, inputs, failure);
   return found.State.Running ? 'late' : found.State.ExitCode;
+}
+
+async function neverStarted(
+  context: ProviderContext,
+  inputs: MigrationInputs,
+  failure: unknown,
+): Promise<WorkloadFailedError> {
+  await new ContainerWorkload(context, inputs).remove();
+  const { host, spec, timeout } = inputs;
+  return new WorkloadFailedError(
+    `${host.name}: ${spec.role} ${spec.version} was not started within ${timeout / 1000} s`,
+    { details: failure === undefined ? [] : [messageOf(failure)], cause: failure },
+  );
 }
 
 function gone({ host, spec }: MigrationInputs): WorkloadFailedError {

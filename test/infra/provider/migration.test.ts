@@ -226,6 +226,23 @@ describe('a migration', () => {
     expect(changes()).toEqual(['create', 'start', 'stop', 'remove']);
   });
 
+  test.each(['start', 'inspect'])(
+    'that an engine did not start in its time, as it did not answer %s, is none that ended well',
+    async (call) => {
+      there.before = (name) => {
+        // It is placed, and then the engine answers only when the time is over.
+        const isLast = performance.now() - begun > inputs.timeout;
+        if (name === call && there.state === 'created' && !isLast) throw new EngineError('prod-1', name, 'no answer');
+      };
+      const begun = performance.now();
+      expect(await errorOf()).toMatchObject({
+        message: 'prod-1: migration 2.0.0 was not started within 0.4 s',
+        details: [expect.stringContaining('no answer')],
+      });
+      expect([changes().at(-1), there.state, steps.includes('migrated')]).toEqual(['remove', 'none', false]);
+    },
+  );
+
   test('is stopped when the operator stops', async () => {
     there.runs = 60_000;
     const asked = errorOf();
