@@ -143,9 +143,13 @@ const variables: Readonly<Record<string, string>> = {
 /** Returns what an image says of its program; undefined where it says nothing. */
 export function programOf({ Config }: Pick<ImageDetails, 'Config'>): DataProgram | undefined {
   const env = new Map((Config.Env ?? []).map((line) => [line.split('=')[0] ?? '', line.slice(line.indexOf('=') + 1)]));
-  const variable = Object.keys(variables).find((name) => env.has(name));
-  if (variable !== undefined)
-    return { program: variables[variable] ?? '', version: versionIn(env.get(variable) ?? '') };
+  const told = Object.entries(variables).flatMap(([name, program]) => {
+    const text = env.get(name);
+    return text === undefined ? [] : [{ program, version: versionIn(text) }];
+  });
+  // `MYSQL_MAJOR=innovation` is no number, and another variable has it.
+  const [first] = [...told.filter(({ version }) => version.length > 0), ...told];
+  if (first) return first;
   // The version alone may be that of what it was made from.
   const { 'org.opencontainers.image.title': title, 'org.opencontainers.image.version': version } = Config.Labels ?? {};
   return title && version ? { program: title, version: versionIn(version) } : undefined;

@@ -12,6 +12,8 @@ import { PretendEngine } from '../../support/pretend-engine.ts';
 const image = (Env: string[], Labels: Record<string, string> = {}) => programOf({ Config: { Env, Labels } as never });
 const titled = (title: string, version: string) =>
   image([], { 'org.opencontainers.image.title': title, 'org.opencontainers.image.version': version });
+/** An image of MySQL as those between two long-term versions are. */
+const innovation = (version: string) => image(['MYSQL_MAJOR=innovation', `MYSQL_VERSION=${version}`]);
 
 describe('another image over the same data', () => {
   test.each([
@@ -26,6 +28,11 @@ describe('another image over the same data', () => {
     [image(['MARIADB_VERSION=1:10.11.6']), image(['MARIADB_VERSION=1:10.6.18']), 'MariaDB 10.11.6 to MariaDB 10.6.18'],
     [image(['MARIADB_VERSION=1:10.11.6']), image(['MARIADB_VERSION=1:11.4.2']), 'MariaDB 10.11.6 to MariaDB 11.4.2'],
     [image(['MYSQL_MAJOR=8.0']), image(['MYSQL_MAJOR=8.4']), undefined],
+    [innovation('9.1.0-1.el9'), image(['MYSQL_MAJOR=8.4', 'MYSQL_VERSION=8.4.3-1.el9']), 'MySQL 9.1.0 to MySQL 8.4'],
+    [image(['MYSQL_MAJOR=8.4', 'MYSQL_VERSION=8.4.3-1.el9']), innovation('9.1.0-1.el9'), 'MySQL 8.4 to MySQL 9.1.0'],
+    [innovation('9.1.0-1.el9'), innovation('9.2.0-1.el9'), undefined],
+    [innovation('9.2.0-1.el9'), innovation('9.1.0-1.el9'), 'MySQL 9.2.0 to MySQL 9.1.0'],
+    [innovation(''), image(['MYSQL_MAJOR=8.4']), undefined],
     [image(['MYSQL_MAJOR=8.4']), image(['MARIADB_VERSION=1:8.4.0']), 'MySQL 8.4 to MariaDB 8.4.0'],
     [titled('redis', '7.2.4'), titled('redis', '8.0.1'), 'redis 7.2.4 to redis 8.0.1'],
     [titled('redis', '7.2.4'), titled('redis', '7.4.0'), undefined],
