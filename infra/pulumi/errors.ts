@@ -13,13 +13,11 @@ function pulumiFailed(name: string, output: string): LockageError {
   const holder = lockHolder(output);
   if (holder) {
     const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
-    return new LockedError(`${name} is being changed by ${who} since ${holder.since}`, {
-      hint: `Try again when it has finished. If that process is gone for good: ${
-        isCommonStack(name)
-          ? '`lockage unlock --records`'
-          : `\`pulumi cancel --stack ${name}\` with the project's backend`
-      }.`,
-    });
+    return new LockedError(`${name} is being changed by ${who} since ${holder.since}`, { hint: hintOf(name) });
+  }
+  // Pulumi's service keeps its own locks, and does not say by whom.
+  if (/Another update is currently in progress/.test(output)) {
+    return new LockedError(`${name} is being changed by somebody else`, { hint: hintOf(name) });
   }
   if (/incorrect passphrase/.test(output)) {
     return new NotStartedError(`the passphrase does not open the state of ${name}`, {
@@ -30,6 +28,13 @@ function pulumiFailed(name: string, output: string): LockageError {
     });
   }
   return new BrokenError(`Pulumi could not change ${name}`, { details: lastLines(output, 15) });
+}
+
+function hintOf(name: string): string {
+  const lift = isCommonStack(name)
+    ? '`lockage unlock --records`'
+    : `\`pulumi cancel --stack ${name}\` with the project's backend`;
+  return `Try again when it has finished. If that process is gone for good: ${lift}.`;
 }
 
 export interface LockHolder {
