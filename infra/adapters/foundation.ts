@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   BrokenError,
   detailsOf,
+  InterruptedError,
   LockageError,
   messageOf,
   passesUnchanged,
@@ -340,7 +341,7 @@ export class FoundationAdapter {
   }
 
   /** Removes a foundation that failed at its first deployment. Returns the error that says so. */
-  async #undo({ environment: { name } }: FoundationPlan, error: unknown): Promise<RolledBackError | BrokenError> {
+  async #undo({ environment: { name } }: FoundationPlan, error: unknown): Promise<LockageError> {
     const { session, stacks } = this.#dependencies;
     const details = failureLines(error);
     const what = `the networks, edges and accessories of ${name} could not be made`;
@@ -354,7 +355,8 @@ export class FoundationAdapter {
         cause: error,
       });
     }
-    return new RolledBackError(what, { details, hint: hintOf(error), cause: error });
+    const Kind = error instanceof InterruptedError ? InterruptedError : RolledBackError;
+    return new Kind(what, { details, hint: hintOf(error), cause: error });
   }
 
   /** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */

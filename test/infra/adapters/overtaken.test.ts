@@ -8,7 +8,15 @@ import type { RecordsAdapter } from '../../../infra/adapters/records.ts';
 import { RemovalAdapter } from '../../../infra/adapters/removal.ts';
 import type { StackRunner } from '../../../infra/pulumi/stack-runner.ts';
 import type { RegistryClient } from '../../../infra/registry/client.ts';
-import { LockedError, NotStartedError, OvertakenError } from '../../../pipelines/errors.ts';
+import { DownError } from '../../../infra/workloads/foundation/standing-container.ts';
+import {
+  InterruptedError,
+  LockedError,
+  NotStartedError,
+  OvertakenError,
+  RolledBackError,
+} from '../../../pipelines/errors.ts';
+import { exitCodeFor } from '../../../pipelines/model/exit-code.ts';
 import { environment } from '../../pipelines/model/values.ts';
 import { sessionIn } from '../../support/context-fixture.ts';
 
@@ -61,6 +69,26 @@ describe.each([
     expect(await thrown(removal.destroyStack('prod', 'releases'))).toBe(error);
     expect(done).toEqual(['destroy']);
   });
+});
+
+test.each([
+  [
+    'the operator ends',
+    new InterruptedError('prod-1: edge proxy shop-prod-edge was not made: interrupted'),
+    InterruptedError,
+    130,
+  ],
+  ['an edge ends', new DownError('prod-1: edge proxy shop-prod-edge was not made: no such image'), RolledBackError, 3],
+])('a first foundation that %s is removed again, and said to be so', async (_who, error, Kind, exitCode) => {
+  const { done, stacks } = failing(error);
+  const removing = { ...(await stacks()), destroy: async () => void done.push('destroy') };
+  const project = { app: 'shop', edgeImage: 'caddy:2' };
+  const registry = {} as unknown as RegistryClient;
+  const foundation = new FoundationAdapter({ ...base(), stacks: async () => removing as never, project, registry });
+  const prod = environment({ hosts: [] });
+  const ended = await thrown(foundation.make({ environment: prod, active: prod, versions: {} }, 'stay'));
+  expect(ended).toBeInstanceOf(Kind);
+  expect([exitCodeFor(ended), done]).toEqual([exitCode, ['up', 'destroy']]);
 });
 
 test.each([new OvertakenError('another operation has taken over prod'), new NotStartedError('another passphrase')])(
