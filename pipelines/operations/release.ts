@@ -1,4 +1,4 @@
-import { LockageError } from '../errors.ts';
+import { LockageError, messageOf } from '../errors.ts';
 import { builderOf, buildLabels } from '../model/build-labels.ts';
 import type { Project } from '../model/environment.ts';
 import { shortDigest, type Digest, type Release } from '../model/release.ts';
@@ -44,9 +44,32 @@ export async function release(context: Context, request: ReleaseRequest): Promis
   }
   const whole = { ...made.release, ...declared };
   const counted = signer ? withSequence(whole, await context.records.releases()) : whole;
-  const recorded = await context.records.addRelease(counted);
+  const recorded = await record(context, counted);
   if (signer) await signRelease(context, recorded, signer);
   return { ...made, release: recorded };
+}
+
+/** Records a release. Where somebody was faster with its version, its tag leads to theirs again. Throws LockageError. */
+async function record(context: Context, made: Release): Promise<Release> {
+  try {
+    return await context.records.addRelease(made);
+  } catch (error) {
+    if (!made.adopted) await giveTagBack(context, made);
+    throw error;
+  }
+}
+
+/** A push takes minutes, in which somebody else may have pushed and recorded the same version: what was pushed last has the tag. */
+async function giveTagBack({ records, builder, terminal }: Context, made: Release): Promise<void> {
+  const { version, repository, digest } = made;
+  try {
+    const theirs = (await records.releases()).find((each) => each.version === version);
+    if (!theirs || theirs.adopted || theirs.repository !== repository || theirs.digest === digest) return;
+    await builder.restoreTag(theirs);
+    terminal.note(`${repository}:${version} leads again to what ${theirs.builder} has released meanwhile`);
+  } catch (error) {
+    terminal.note(`${repository}:${version} leads to what was pushed here, and was not recorded: ${messageOf(error)}`);
+  }
 }
 
 /** Returns what the release declares of its data. Throws LockageError where that contradicts itself. */

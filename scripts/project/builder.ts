@@ -146,6 +146,12 @@ export class DockerBuilder implements Builder {
     }
   }
 
+  async restoreTag({ repository, version, digest }: Pick<Release, 'repository' | 'version' | 'digest'>): Promise<void> {
+    const { registry, writer } = this.#dependencies;
+    const manifest = await registry.manifest(repository, digest);
+    await writer.putManifest((await registry.locate(repository)).repository, version, manifest);
+  }
+
   /** By what the digest stands for, and never by the tag, which may lead to another image here by now. */
   async packages({ repository, digest, platform }: Release): Promise<FoundPackages | undefined> {
     const { registry, signal, terminal } = this.#dependencies;

@@ -25,6 +25,8 @@ export interface Builder {
    * another one afterwards.
    */
   push(version: string): Promise<ReleasedImage>;
+  /** Leads the tag of a version to its release again, after another image was pushed to it. Throws LockageError. */
+  restoreTag(release: Pick<Release, 'repository' | 'version' | 'digest'>): Promise<void>;
   /** Returns the packages that are installed in the image of a release; undefined where it is not here. Throws LockageError. */
   packages(release: Release): Promise<FoundPackages | undefined>;
 }

@@ -11,7 +11,7 @@ import type { AuditTrail } from './audit-trail.ts';
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
   records: ['addRelease', 'addReleases', 'changeBlocks', 'changeArchives', 'liftLocks'],
   registry: ['copy'],
-  builder: ['push'],
+  builder: ['push', 'restoreTag'],
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'closeIdle', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['build', 'ensure', 'routeTo', 'reconcile', 'destroy'],
@@ -40,6 +40,7 @@ const preparing: ReadonlySet<PropertyKey> = new Set([
     'ensure',
     'foundation',
     'push',
+    'restoreTag',
   ],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);

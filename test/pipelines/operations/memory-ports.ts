@@ -111,6 +111,7 @@ const builder = (world: MemoryWorld): Ports['builder'] => ({
     world.tags.set(version, digest);
     return { repository, digest, platform };
   },
+  restoreTag: async ({ version, digest }) => void world.tags.set(version, digest),
   packages: async () => ({
     packages: [{ name: 'web', version: '1', purl: 'pkg:npm/web@1' }],
     tool: { name: 'lockage' },

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { LockageError } from '../../../pipelines/errors.ts';
 import { buildLabels } from '../../../pipelines/model/build-labels.ts';
 import type { Digest, Release } from '../../../pipelines/model/release.ts';
 import { withRelease } from '../../../pipelines/model/releases.ts';
@@ -19,9 +20,13 @@ interface Setting {
   readonly pushed?: { readonly digest: Digest; readonly labels: Readonly<Record<string, string>> };
   /** what others do while the image is built */
   readonly meanwhile?: (world: { recorded: readonly Release[]; pushed: Setting['pushed'] }) => void;
+  /** what others have recorded when the image is pushed */
+  readonly faster?: Release;
+  /** the registry takes no tag any more */
+  readonly readOnly?: true;
 }
 
-function open({ changes = [], uncommitted, recorded = [], pushed, meanwhile }: Setting) {
+function open({ changes = [], uncommitted, recorded = [], pushed, meanwhile, faster, readOnly }: Setting) {
   const world = { recorded, pushed };
   const events: string[] = [];
   const sources: BuildSource[] = [];
@@ -57,7 +62,12 @@ function open({ changes = [], uncommitted, recorded = [], pushed, meanwhile }: S
       },
       push: async () => {
         events.push('push');
+        if (faster) world.recorded = [faster];
         return { repository: 'r/shop', digest: digestOf('a'), platform: 'linux/amd64', user: '1000' };
+      },
+      restoreTag: async ({ digest }: Release) => {
+        if (readOnly) throw new LockageError('405 Method Not Allowed');
+        events.push(`tag ${digest.slice(7, 8)}`);
       },
     },
   } as unknown as Context;
@@ -133,6 +143,40 @@ test('does not push over a foreign tag that came during the build', async () => 
   const { context, events } = open({ meanwhile: (world) => void (world.pushed = foreign) });
   await expect(release(context, { version: '1.4.0' })).rejects.toThrow('is not a recorded release');
   expect(events).toEqual(['build']);
+});
+
+describe('whose version somebody else records during the push', () => {
+  const theirs = recordedBy('bob@desk', digestOf('b'));
+  const tried = async (setting: Setting) => {
+    const { context, events, world } = open(setting);
+    await expect(release(context, { version: '1.4.0' })).rejects.toThrow('exists, and was made of something else');
+    expect(world.recorded).toEqual([setting.faster]);
+    return events.slice(events.indexOf('push') + 1);
+  };
+
+  test.each([
+    ['another commit', { ...theirs, commit: 'd'.repeat(40) }],
+    ['the same commit', theirs],
+    ['a tree with changes', { ...theirs, dirty: true }],
+  ])('of %s is refused, and gives them their tag back', async (_what, faster) => {
+    expect(await tried({ faster })).toEqual([
+      'tag b',
+      'r/shop:1.4.0 leads again to what bob@desk has released meanwhile',
+    ]);
+  });
+
+  test.each([
+    ['in another repository', { ...theirs, repository: 'r/other' }],
+    ['of an image that was made elsewhere', { ...theirs, adopted: true }],
+  ])('%s is refused, and touches no tag', async (_what, faster) => {
+    expect(await tried({ faster })).toEqual([]);
+  });
+
+  test('is refused, and says so where the tag cannot be given back', async () => {
+    expect(await tried({ faster: theirs, readOnly: true })).toEqual([
+      'r/shop:1.4.0 leads to what was pushed here, and was not recorded: 405 Method Not Allowed',
+    ]);
+  });
 });
 
 test('keeps another version that was recorded during the build', async () => {

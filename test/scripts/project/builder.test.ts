@@ -85,6 +85,20 @@ describe('a build', () => {
   });
 });
 
+test('the tag of a version is given back where its repository lies today, by the manifest as it is', async () => {
+  const digest = `sha256:${'b'.repeat(64)}` as const;
+  const manifest = { digest, mediaType: 'application/json', bytes: Buffer.from('{}') };
+  const registry = {
+    locate: async (repository: string) => ({ repository: repository.replace('r.example.com', '127.0.0.1:5001') }),
+    manifest: async (...of: string[]) => (of.join('@') === `r.example.com/shop@${digest}` ? manifest : undefined),
+  };
+  const put: unknown[] = [];
+  const writer = { putManifest: async (...values: unknown[]) => void put.push(values) };
+  const builder = new DockerBuilder({ registry, writer } as never);
+  await builder.restoreTag({ repository: 'r.example.com/shop', version: '1.4.0', digest });
+  expect(put).toEqual([['127.0.0.1:5001/shop', '1.4.0', manifest]]);
+});
+
 describe('changes that are not committed', () => {
   const changes = async (file: string) => {
     await writeFile(join(repo, file), 'two\n');

@@ -232,7 +232,7 @@ const refused = async () => {
 
 /** Images are in the registry, and hosts are those of the fleet. */
 const nothingElse: Pick<Ports, 'builder' | 'configuration' | 'evidence'> = {
-  builder: { tree: refused, build: refused, push: refused, packages: refused },
+  builder: { tree: refused, build: refused, push: refused, restoreTag: refused, packages: refused },
   configuration: { fileOf: () => 'environments/prod.yaml', checkWithoutHost: refused, removeHost: refused },
   evidence: { signer: async () => undefined, of: async () => ({ bundles: [] }), show: refused, add: refused },
 };
