@@ -166,9 +166,23 @@ function releaseFaults(environment: Environment, current: Revision, view: HostVi
     ...containers
       .filter(({ part, state }) => part === 'accessory' && state !== 'running')
       .map(({ role, state }) => `accessory ${role} is ${state}`),
+    ...lostAccessories(environment, current, view).map((name) => `accessory ${name} is gone`),
     ...(view.routes === 'differ' ? ['its traffic goes elsewhere than recorded'] : []),
     ...(view.faults ?? []),
   ];
+}
+
+/** Returns the accessories that a host had for what runs, and that it is configured to have, of which it has nothing. */
+function lostAccessories(
+  { accessories }: Environment,
+  { stoodOn }: Revision,
+  { host, containers }: HostView,
+): string[] {
+  const recorded = stoodOn?.accessories.filter((each) => each.host === host.name) ?? [];
+  return recorded
+    .map(({ name }) => name)
+    .filter((name) => accessories.some((each) => each.name === name && each.host === host.name))
+    .filter((name) => !containers.some(({ part, role }) => part === 'accessory' && role === name));
 }
 
 /** Returns what is wrong with the edge of a host; nothing where nobody asked it. */

@@ -8,6 +8,7 @@ import {
   hostsToAsk,
   soundnessOf,
 } from '../../../pipelines/inspection/status.ts';
+import type { Accessory } from '../../../pipelines/model/environment.ts';
 import { environment, failed, host, placed, record, release, revision, rolledBackTo, spec } from '../model/values.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
@@ -110,6 +111,30 @@ describe('a host is not ready', () => {
   ])('%s', (_case, seenThere, problem) => {
     const status = environmentStatus(environment(), record([r1], [placed('web-1.0.0')]), [seenThere]);
     expect(status).toMatchObject({ hosts: { ready: 0, total: 1 }, problems: [problem] });
+  });
+
+  describe('for an accessory that is gone', () => {
+    const db = (on = 'prod-1') => ({ name: 'db', host: on }) as Accessory;
+    const problemsOf = (configured: readonly Accessory[], recorded?: readonly Accessory[]) => {
+      const stoodOn = recorded && { accessories: recorded, edge: { image: 'caddy:2' } };
+      const runs = record([{ ...r1, ...(stoodOn ? { stoodOn } : {}) }], [placed('web-1.0.0')]);
+      const seenThere = [view(['edge', 'web-1.0.0'])];
+      return environmentStatus(environment({ accessories: configured }), runs, seenThere).problems;
+    };
+
+    test('that what runs stands on', () => {
+      expect(problemsOf([db()], [db()])).toEqual(['prod-1: accessory db is gone']);
+    });
+
+    test.each<[string, Accessory[], Accessory[]?]>([
+      ['is configured and was never promoted', [db()], []],
+      ['is recorded and configured no more', [], [db()]],
+      ['is on another host', [db('prod-2')], [db('prod-2')]],
+      ['is to go to another host', [db('prod-2')], [db()]],
+      ['was made when that was not recorded', [db()]],
+    ])('but not for one that %s', (_which, configured, recorded) => {
+      expect(problemsOf(configured, recorded)).toEqual([]);
+    });
   });
 
   test.each<[string, EdgeView, string]>([
