@@ -16,6 +16,7 @@ import { refuseSchema } from '../policy/schema.ts';
 import { refuseBlocked, refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
+import { recordedIfFailed } from './steps/attempt.ts';
 import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
 import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
@@ -181,12 +182,14 @@ async function makeAgain(
 /** Switches the traffic back at once; the state follows. */
 async function switchBack(
   context: Context,
-  { environment, target, record }: RollbackInputs,
+  { environment, target, record, reports }: RollbackInputs,
   { plan, desired, revision }: RollbackPlan,
   startedAt: number,
 ): Promise<RollbackResult> {
   const { version } = target.release;
-  await context.hosts.switchNow(desired);
+  const trial = { environment: environment.name, record, revision, reports, turn: desired.turn };
+  // Some hosts may serve it then, which nothing else would tell.
+  await recordedIfFailed(context, trial, () => context.hosts.switchNow(desired));
   const trafficBack = Math.round(context.now() - startedAt);
   const what = `${environment.name} serves ${version} again on all hosts`;
   context.terminal.note(`${what} after ${trafficBack} ms`);

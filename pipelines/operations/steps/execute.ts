@@ -103,7 +103,12 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
  * Returns how hosts differ from what is recorded, which is put back when an operation fails: before a repair, and after an operation
  * that was killed.
  */
-async function servedOtherwise(context: Context, { desired, before, revision }: Operation): Promise<readonly string[]> {
+async function servedOtherwise(
+  context: Context,
+  { desired, before, revision, switched }: Operation,
+): Promise<readonly string[]> {
+  // The traffic was moved, and nothing of it is put back.
+  if (switched) return [];
   if (revision.kind !== 'repair' && (before.pending ?? []).length === 0) return [];
   const { app, environment, operation, turn } = desired;
   const recorded = recordedState({ app, environment }, before, before.ledger, { operation, turn });

@@ -84,7 +84,7 @@ test.each([
   const removing = { ...(await stacks()), destroy: async () => void done.push('destroy') };
   const project = { app: 'shop', edgeImage: 'caddy:2' };
   const registry = {} as unknown as RegistryClient;
-  const foundation = new FoundationAdapter({ ...base(), stacks: async () => removing as never, project, registry });
+  const foundation = new FoundationAdapter({ ...base(), stacks: async () => removing, project, registry });
   const prod = environment({ hosts: [] });
   const ended = await thrown(foundation.make({ environment: prod, active: prod, versions: {} }, 'stay'));
   expect(ended).toBeInstanceOf(Kind);

@@ -80,6 +80,20 @@ describe('history tells of', () => {
     expect(world.place().known().pending).toBeUndefined();
   });
 
+  test('a rollback that some hosts did not switch for, and that the next one ends', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    world.fail('hosts.switchNow', new PartialError('the routes did not switch on 1 of 2 hosts'));
+    const rollback = { environment, startedAt: 0 };
+    expect(await errorOf(world, 'rollback', rollback)).toBeInstanceOf(PartialError);
+    const before = ['1 1.0.0 succeeded', '2 2.0.0 succeeded'];
+    const failed = '3 1.0.0 failed: the routes did not switch on 1 of 2 hosts';
+    expect(history(world)).toEqual([...before, failed]);
+    world.calm();
+    expect(await errorOf(world, 'rollback', rollback)).toBeUndefined();
+    expect(world.place().serves()).toEqual(everywhere('1.0.0'));
+    expect(history(world)).toEqual([...before, failed, '4 1.0.0 succeeded']);
+  });
+
   test('an unfinished attempt also after the next one', async () => {
     const world = await worldOf(onHosts(), '1.0.0');
     for (const moment of ['stacks.deploy made', 'stacks.deploy'])
