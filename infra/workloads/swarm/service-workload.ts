@@ -41,6 +41,7 @@ export class ServiceWorkload implements Workload {
     const auth = await this.#context.registryAuth(spec.image.split('@')[0] ?? spec.image);
     const asked = serviceSpec(this.#inputs, spec, await this.#deliverSecrets(engine));
     const resting = { ...asked, Mode: { Replicated: { Replicas: 0 } } };
+    await this.#context.checkLock();
     await engine.createService(rests ? resting : asked, auth === undefined ? {} : { auth });
     try {
       if (!rests) await this.#started(engine);
@@ -56,6 +57,7 @@ export class ServiceWorkload implements Workload {
     const engine = await this.#engine();
     const service = await this.#find(engine);
     if (service && service.Spec.Labels[labels.app] === this.#inputs.app) {
+      await this.#context.checkLock();
       // The nodes end its containers by themselves: nothing has to wait for that, not even the swarm's own update.
       await engine.removeService(service.ID);
       this.#context.progress({ host: host.name, step: 'remove', detail: spec.name });
@@ -191,6 +193,7 @@ export class ServiceWorkload implements Workload {
     if (!found) throw new LockageError(`the swarm has no service ${this.#inputs.spec.name} any more`);
     if (found.Spec.Mode.Replicated?.Replicas === replicas) return;
     const changed = { ...found.Spec, Mode: { Replicated: { Replicas: replicas } } };
+    await this.#context.checkLock();
     await engine.updateService(found.ID, found.Version.Index, changed);
   }
 

@@ -84,6 +84,8 @@ export class SwarmRuntime implements Runtime {
       services
         .filter(({ Spec }) => !kept.has(Spec.Name))
         .map(async (service) => {
+          // What was seen may have come into service while this computer slept.
+          await session.lock?.check();
           await removeService(engine, service, defaults.stopGrace);
           session.progress({ host: this.#swarm.name, step: 'remove', detail: service.Spec.Name });
         }),
