@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
+import { messageOf, OvertakenError, WorkloadFailedError } from '../../pipelines/errors.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { EngineError, type ContainerDetails, type Engine } from '../docker/api/client.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
@@ -26,7 +26,7 @@ export async function endOf(context: ProviderContext, inputs: MigrationInputs): 
       if (code !== undefined) return code;
     } catch (error) {
       context.signal.throwIfAborted();
-      if (error instanceof WorkloadFailedError) throw error;
+      if (error instanceof WorkloadFailedError || error instanceof OvertakenError) throw error;
       failure = error;
       await sleep(Math.max(0, Math.min(pause, end - performance.now())), undefined, { signal: context.signal });
     }
@@ -51,6 +51,8 @@ async function goOn(context: ProviderContext, inputs: MigrationInputs, deadline:
 
 async function start(context: ProviderContext, inputs: MigrationInputs, engine: Engine): Promise<void> {
   const { host, spec } = inputs;
+  // To place it takes seconds, in which somebody may take over.
+  await context.checkLock();
   try {
     await engine.startContainer(spec.name, { signal: context.signal });
   } catch (error) {

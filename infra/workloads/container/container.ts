@@ -29,6 +29,8 @@ export async function createContainer(context: ProviderContext, inputs: Containe
   const engine = await context.engine(host);
   const { id, runs } = await placeContainer(context, inputs);
   if (runs) return { id };
+  // To place it takes seconds, in which somebody may take over.
+  await context.checkLock();
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {

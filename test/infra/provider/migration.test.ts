@@ -4,7 +4,7 @@ import type { ProviderContext } from '../../../infra/context/provider-context.ts
 import { EngineError, type CallOptions, type Engine } from '../../../infra/docker/api/client.ts';
 import { labels } from '../../../infra/docker/labels.ts';
 import { forgetMigration, runMigration } from '../../../infra/provider/migration.ts';
-import { WorkloadFailedError } from '../../../pipelines/errors.ts';
+import { OvertakenError, WorkloadFailedError } from '../../../pipelines/errors.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { host, spec } from '../../pipelines/model/values.ts';
 
@@ -242,6 +242,18 @@ describe('a migration', () => {
       expect([changes().at(-1), there.state, steps.includes('migrated')]).toEqual(['remove', 'none', false]);
     },
   );
+
+  test('of who was overtaken while it was placed is not started', async () => {
+    const overtaken = new OvertakenError('another operation has taken over prod');
+    const checked = {
+      ...context,
+      checkLock: async () => {
+        if (there.state === 'created') throw overtaken;
+      },
+    };
+    await expect(runMigration(checked, inputs)).rejects.toBe(overtaken);
+    expect(changes()).toEqual(['create']);
+  });
 
   test('is stopped when the operator stops', async () => {
     there.runs = 60_000;
