@@ -3,8 +3,10 @@ import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/dock
 import { quorumLoss } from '../../../infra/workloads/swarm/report.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
+import { swarmDrift } from '../../../infra/workloads/swarm/swarm-drift.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
-import { host, spec } from '../../pipelines/model/values.ts';
+import { host, record, revision, spec } from '../../pipelines/model/values.ts';
+import { answeringEngine } from '../../support/answering-engine.ts';
 
 const place = { app: 'shop', environment: 'prod' };
 const web = spec('web-1.0.0', 'swarm', {
@@ -165,6 +167,36 @@ describe('a service', () => {
     expect(serviceState(service(), [task('a'), task('b', { ServiceID: 's2' })]).word).toBe('1 of 2 running');
     const old = task('b', { Spec: { ContainerSpec: { Image: 'other' } } });
     expect(serviceState(service(), [task('a'), old]).word).toBe('1 of 2 running');
+  });
+});
+
+describe('what drifts on a swarm', () => {
+  const swarm: Swarm = { kind: 'swarm', name: 'swarm', managers: [host('prod-1')] };
+  const alone = { replace: 'stop-first' } as const;
+
+  test.each<[string, string, Parameters<typeof spec>[2], number, [expected: string, actual: string][]]>([
+    ['a worker that works', 'job-2.0.0', {}, 1, []],
+    ['a worker that somebody scaled to nothing', 'job-2.0.0', {}, 0, [['running', 'resting']]],
+    ['a role of its own that somebody scaled to nothing', 'web-2.0.0', alone, 0, [['running', 'resting']]],
+    ['a kept worker that rests', 'job-1.0.0', {}, 0, []],
+    ['a kept worker that somebody started', 'job-1.0.0', {}, 1, [['resting', 'running']]],
+    ['a kept role of its own that somebody started', 'web-1.0.0', alone, 1, [['resting', 'running']]],
+    ['a standby with traffic that runs', 'web-1.0.0', {}, 1, []],
+    ['a standby with traffic that somebody scaled to nothing', 'web-1.0.0', {}, 0, [['running', 'resting']]],
+  ])('%s', async (_what, name, changes, count, found) => {
+    const own = spec(name, 'swarm', { replicas: 1, ...changes });
+    const serving = revision(2, '2.0.0', { containers: name.endsWith('2.0.0') ? [own] : [] });
+    const Spec = { ...serviceSpec(place, own), Mode: { Replicated: { Replicas: count } } };
+    const running = task('a', { Spec: { ContainerSpec: { Image: own.image } } });
+    const { engine, close } = await answeringEngine({
+      '/services': [{ ID: 's1', Version: { Index: 1 }, CreatedAt: '', Spec }],
+      '/tasks': count === 1 ? [running] : [],
+    });
+    const recorded = record([serving], [{ host: swarm, spec: own }]);
+    const look = { ...place, record: recorded, standing: { edges: [], accessories: [] } };
+    const drift = await swarmDrift(engine, swarm, { ...look, signal: new AbortController().signal });
+    await close();
+    expect(drift.map(({ expected, actual }) => [expected, actual])).toEqual(found);
   });
 });
 
