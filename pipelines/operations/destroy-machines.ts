@@ -34,11 +34,13 @@ export async function destroyMachines(
   await withEnvironmentLockIfReachable(context, { environment, purpose: options.command }, async () => {
     const now = await context.records.environment(name);
     refuseChanged(environment, record, now);
-    await options.before?.(now);
-    context.terminal.step('destroy', 'records');
-    for (const part of ['releases', 'foundation'] as const) await context.removal.forgetStack(name, part);
-    context.terminal.step('destroy', 'machines');
-    await context.machines.destroy(name);
+    // What is recorded goes with the machines, and never without them.
+    await context.machines.destroy(name, async () => {
+      await options.before?.(now);
+      context.terminal.step('destroy', 'records');
+      for (const part of ['releases', 'foundation'] as const) await context.removal.forgetStack(name, part);
+      context.terminal.step('destroy', 'machines');
+    });
   });
   return { outcome: 'destroyed', environment: name, kept: [], hosts: [], machines: names };
 }

@@ -14,7 +14,7 @@ import { buildAndRecord } from './images.ts';
 import { loadBalancerView } from './load-balancer.ts';
 import { pointLoadBalancer, reconcileMachines } from './reconcile.ts';
 import { refuseWithoutRoot } from './refusals.ts';
-import { removeForGood } from './remove.ts';
+import { refuseRemoval, removeForGood } from './remove.ts';
 import { startMachines } from './start.ts';
 import { needsReplacement, pendingChanges } from './state.ts';
 
@@ -75,8 +75,12 @@ export class MachinesAdapter implements Machines {
     return { recorded: recorded !== undefined, names: [...names].sort(), urls };
   }
 
-  async destroy(environment: string): Promise<void> {
-    const work = () => removeForGood(this.#dependencies, environment);
+  async destroy(environment: string, begin: () => Promise<void>): Promise<void> {
+    const work = async () => {
+      await refuseRemoval(this.#dependencies, environment);
+      await begin();
+      await removeForGood(this.#dependencies, environment);
+    };
     await withMachinesLock(this.#dependencies, environment, work);
     await forgetUnlessNeeded(this.#dependencies);
   }

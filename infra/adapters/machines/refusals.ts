@@ -69,10 +69,10 @@ export function refuseElsewhere(environment: string, recorded: MachinesRecord | 
   });
 }
 
-/** Refuses to make machines without root on Linux. Throws LockageError. */
+/** Refuses to make or remove machines without root on Linux. Throws LockageError. */
 export function refuseWithoutRoot(): void {
   if (process.platform === 'linux' && process.getuid?.() === 0) return;
-  throw new LockageError('machines can be made by root on Linux only', {
+  throw new LockageError('machines can be made and removed by root on Linux only', {
     hint: 'Run the command with sudo, or name hosts that are there already as targets.',
   });
 }

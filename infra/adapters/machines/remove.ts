@@ -8,7 +8,15 @@ import { machinesStack } from '../../pulumi/stack-names.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
 import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
-import { refuseElsewhere } from './refusals.ts';
+import { refuseElsewhere, refuseWithoutRoot } from './refusals.ts';
+
+/** Refuses to remove an environment's machines from another computer, or as another user than made them. Throws LockageError. */
+export async function refuseRemoval({ project, records, session }: Dependencies, environment: string): Promise<void> {
+  const recorded = await records.machines(environment);
+  refuseElsewhere(environment, recorded);
+  const here = await machinesHere(session.machines, { app: project.app, environment });
+  if (recorded || here.length > 0) refuseWithoutRoot();
+}
 
 /**
  * Removes all machines of an environment with all that is on them, and the kept logs of machines that did not come up.

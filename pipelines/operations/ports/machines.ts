@@ -31,8 +31,11 @@ export interface Machines {
   reconcile(environment: string): Promise<void>;
   /** Returns what an environment has of machines: recorded, or left on this computer by a command that was killed. */
   present(environment: string): Promise<MachinesPresent>;
-  /** Removes all machines of an environment with all that is on them, their network, keys and record. */
-  destroy(environment: string): Promise<void>;
+  /**
+   * Removes all machines of an environment with all that is on them, their network, keys and record. Calls `begin` before,
+   * once nothing stands in the way of it. Throws LockageError, before that, where they cannot be removed from here.
+   */
+  destroy(environment: string, begin: () => Promise<void>): Promise<void>;
   /** Starts the machines of an environment that are here and do not run, and makes none. Returns all of them. */
   start(environment: string): Promise<readonly StartedMachine[]>;
   /** Builds an image of today's packages for machines of a kind, and records it. Throws LockageError. */

@@ -28,6 +28,7 @@ const missed = async (world: MemoryWorld) => {
 };
 const uncordon = deed(two, 'uncordon', onHost2, missed);
 const destroy = deed(two, 'destroy', { environment, withData: false });
+const destroyMachines = deed([onMachines(), '1.0.0', '2.0.0'], 'destroy', { environment, withData: false });
 const forget = deed(two, 'removeHost', { ...onHost2, gone: true }, cordonIt);
 
 const unhealthy = new WorkloadFailedError('prod-1: web was not healthy');
@@ -36,6 +37,7 @@ const silent = new LockageError('prod-2 does not answer');
 const partly = new PartialError('the routes did not switch on 1 of 2 hosts', { details: ['prod-2: no answer'] });
 const locked = new LockedError('prod is being changed by ben@lap');
 const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+const elsewhere = new LockageError('the machines of prod are on desk, and this is lap');
 const sealed = new NotStartedError('the passphrase does not open the state of prod');
 
 /** The last revisions, as `2 1.0.0 succeeded`. */
@@ -206,6 +208,24 @@ describe('an error is honest', () => {
       'removal.inventory',
       silent,
       LockageError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'machines that cannot be removed from here stay, with all that is recorded of them',
+      destroyMachines,
+      'machines.destroy',
+      elsewhere,
+      LockageError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'and so do those that another command is at work on',
+      destroyMachines,
+      'machines.destroy',
+      locked,
+      LockedError,
       everywhere('2.0.0'),
       '2 2.0.0 succeeded',
     ],

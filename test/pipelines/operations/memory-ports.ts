@@ -206,7 +206,8 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
     const names = [...world.place(name).machines.keys()];
     return { recorded: names.length > 0, names, urls: names.map((each) => toRecord(host(each)).url) };
   },
-  destroy: async (name) => {
+  destroy: async (name, begin) => {
+    await begin();
     for (const each of world.place(name).machines.keys()) world.place(name).removeMachine(each);
     world.place(name).backends = [];
   },

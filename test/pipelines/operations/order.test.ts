@@ -119,9 +119,9 @@ describe('in this order', () => {
       ['terminal.confirm', ...locked('removal.destroyStack', 'removal.destroyStack')],
     ],
     [
-      'a destruction of machines forgets what is on them first',
+      'a destruction of machines forgets what is on them once they can go',
       deed(machines, 'destroy', { environment, withData: false }),
-      ['terminal.confirm', ...locked('removal.forgetStack', 'removal.forgetStack', 'machines.destroy')],
+      ['terminal.confirm', ...locked('machines.destroy', 'removal.forgetStack', 'removal.forgetStack')],
     ],
     [
       'an archiving asks, records and removes',

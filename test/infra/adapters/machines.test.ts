@@ -1,0 +1,36 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Dependencies } from '../../../infra/adapters/machines/dependencies.ts';
+import { MachinesAdapter } from '../../../infra/adapters/machines/machines.ts';
+import type { MachinesRecord } from '../../../infra/adapters/records.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockage-machines-'));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** The machines of an environment that are recorded on a computer. */
+function adapterOf(computer: string): MachinesAdapter {
+  const network = { app: 'shop', environment: 'qa', bridge: 'lk0', subnet: '10.99.1', computer };
+  const recorded: MachinesRecord = { network, machines: [] };
+  const machines = { machines: join(folder, 'machines'), keys: folder, loadBalancers: folder, images: folder };
+  return new MachinesAdapter({
+    project: { app: 'shop', environments: [] },
+    session: { machines },
+    records: { machines: async () => recorded },
+  } as unknown as Dependencies);
+}
+
+test('nothing is forgotten of machines that are on another computer', async () => {
+  const begun: string[] = [];
+  const removed = adapterOf('desk').destroy('qa', async () => void begun.push('qa'));
+  await expect(removed).rejects.toThrow(`the machines of qa are on desk, and this is ${hostname()}`);
+  await expect(removed).rejects.toThrow(LockageError);
+  expect(begun).toEqual([]);
+});
