@@ -36,7 +36,10 @@ export interface Machines {
    * once nothing stands in the way of it. Throws LockageError, before that, where they cannot be removed from here.
    */
   destroy(environment: string, begin: () => Promise<void>): Promise<void>;
-  /** Starts the machines of an environment that are here and do not run, and makes none. Returns all of them. */
+  /**
+   * Starts the machines of an environment that are here and do not run, and makes none. Returns all of them. One that does not
+   * come up keeps the others from nothing.
+   */
   start(environment: string): Promise<readonly StartedMachine[]>;
   /** Builds an image of today's packages for machines of a kind, and records it. Throws LockageError. */
   build(version: string, kind: MachineSet['kind']): Promise<MachineImage>;
@@ -47,6 +50,8 @@ export interface StartedMachine {
   readonly environment: string;
   readonly host: string;
   readonly runs: boolean;
+  /** why it does not come up, and its last words; absent: it runs, or is gone */
+  readonly problem?: readonly string[];
 }
 
 /** The machines of an environment that are there. */

@@ -1,11 +1,16 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Dependencies } from '../../../infra/adapters/machines/dependencies.ts';
 import { MachinesAdapter } from '../../../infra/adapters/machines/machines.ts';
+import { startMachine } from '../../../infra/adapters/machines/start.ts';
 import type { MachinesRecord } from '../../../infra/adapters/records.ts';
+import { madeFrom } from '../../../infra/machines/machine.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { sessionIn } from '../../support/context-fixture.ts';
+import { machineInputs } from '../values.ts';
 
 let folder: string;
 
@@ -33,4 +38,19 @@ test('nothing is forgotten of machines that are on another computer', async () =
   await expect(removed).rejects.toThrow(`the machines of qa are on desk, and this is ${hostname()}`);
   await expect(removed).rejects.toThrow(LockageError);
   expect(begun).toEqual([]);
+});
+
+test('a machine that is gone, or does not come up, is told of and keeps no other one from its start', async () => {
+  const session = sessionIn(folder);
+  const { environment, host, name, app } = machineInputs;
+  expect(await startMachine(session, machineInputs)).toEqual({ environment, host, runs: false });
+  const home = join(session.machines.machines, name);
+  mkdirSync(home, { recursive: true });
+  const manifest = { app, environment, made: madeFrom(machineInputs), kind: machineInputs.kind, complete: true };
+  writeFileSync(join(home, 'machine.json'), JSON.stringify(manifest));
+  // Its image is not there.
+  expect(await startMachine(session, machineInputs)).toMatchObject({
+    ...{ environment, host, runs: false },
+    problem: expect.arrayContaining([`the machine ${name} did not come up`]),
+  });
 });
