@@ -2,6 +2,7 @@ import { driftedOf } from '../../../pipelines/inspection/drift.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { HealResult } from '../../../pipelines/operations/heal.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
+import { environmentsInUse } from '../../../pipelines/operations/steps/in-use.ts';
 import type { CommandContext } from '../open-context.ts';
 import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -22,10 +23,11 @@ export async function healCommand(name: string | undefined, flags: Flags, signal
   });
 }
 
-/** Returns the environments in which something was ever brought, or has drifted all the same. */
-async function thoseThatRun({ project, records, drift }: CommandContext): Promise<string[]> {
+/** Returns the environments in which something was ever brought, or has drifted all the same. One that is archived runs nothing. */
+export async function thoseThatRun(context: Pick<CommandContext, 'project' | 'records' | 'drift'>): Promise<string[]> {
+  const { records, drift } = context;
   const found = await Promise.all(
-    project.environments.map(async (environment) => {
+    (await environmentsInUse(context)).map(async (environment) => {
       const record = await records.environment(environment.name);
       if (record.ledger.revisions.length > 0) return [environment.name];
       return driftedOf(await drift.find(environment, record)) === 'some' ? [environment.name] : [];
