@@ -5,7 +5,7 @@ import { LockageError, messageOf, RolledBackError } from '../../pipelines/errors
 import type { Accessory } from '../../pipelines/model/environment.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
-import { streamAtomic } from '../system/atomic-file.ts';
+import { removeLeftDrafts, streamAtomic } from '../system/atomic-file.ts';
 import { accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
 import { proofLabels, removeLeftProofs } from '../workloads/backup-proofs.ts';
@@ -46,6 +46,8 @@ export async function dumpInto(
     if (bytes === endMark.length) throw commandFailed(engine, container, 'dump is empty', stderr);
     return bytes;
   };
+  // Of whoever was killed: all of the data, which nobody would look for there.
+  await removeLeftDrafts(file);
   return streamAtomic(file, write, check);
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
+import { LockageError } from '../../pipelines/errors.ts';
 import { isAlive } from './is-alive.ts';
 
 const draftEnd = '.draft';
@@ -26,7 +27,8 @@ export async function writeAtomic(file: string, text: string, { mode = 0o600 } =
 
 /**
  * Writes a file from what `write` gives, for its owner alone: as a whole or not at all, so that an earlier one stays until the
- * next one is complete, and `check` has found no fault with it. Returns what `write` returns.
+ * next one is complete, and `check` has found no fault with it. Returns what `write` returns. Throws LockageError where its
+ * folder is not there.
  */
 export async function streamAtomic<T>(
   file: string,
@@ -44,7 +46,7 @@ export async function streamAtomic<T>(
   } catch (error) {
     out.destroy();
     await rm(draft, { force: true });
-    throw error;
+    throw ofFolder(draft, error);
   }
 }
 
@@ -63,8 +65,19 @@ export async function writeDraft(
     return { file: draft, remove };
   } catch (error) {
     await remove();
-    throw error;
+    throw ofFolder(draft, error);
   }
+}
+
+/** Returns what to say where somebody has named a file in a folder that is not there, as a slip of the pen; else the error itself. */
+function ofFolder(file: string, error: unknown): unknown {
+  const folder = dirname(file);
+  const { code, path } = Object(error) as NodeJS.ErrnoException;
+  if (code !== 'ENOENT' || path !== file || existsSync(folder)) return error;
+  return new LockageError(`there is no folder ${folder}`, {
+    hint: `Make it first (\`mkdir -p ${folder}\`), or name a file elsewhere.`,
+    cause: error,
+  });
 }
 
 /** The name of a draft says whose it is, so that nobody removes that of a process that lives. */

@@ -1,4 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Duplex } from 'node:stream';
@@ -132,6 +142,14 @@ describe.each(programs)('by %s', (_, programNow) => {
     rmSync(data);
     await expect(backUp(programNow())).rejects.toThrow('dump ended with exit code 1');
   });
+});
+
+test('what a killed backup left of the data goes with the next one, and what is being written stays', async () => {
+  // No process has the first number: it is higher than any can be.
+  const [left, own] = [`${file}.4194305.0e1.draft`, `${file}.${process.pid}.0e1.draft`];
+  for (const draft of [left, own]) writeFileSync(draft, 'half');
+  await backUp(copied());
+  expect([left, own, file].map((each) => existsSync(each))).toEqual([false, true, true]);
 });
 
 test('what PostgreSQL refuses was rolled back for certain', async () => {

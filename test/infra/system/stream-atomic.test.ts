@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { streamAtomic } from '../../../infra/system/atomic-file.ts';
+import { streamAtomic, writeDraft } from '../../../infra/system/atomic-file.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -51,4 +52,15 @@ test('a file that does not pass its check is none, and an earlier one stays', as
   expect([await readFile(file, 'utf8'), (await readdir(folder)).filter((name) => name.startsWith('checked.'))]).toEqual(
     ['earlier', []],
   );
+});
+
+test('a folder that is not there is named with what makes it', async () => {
+  const file = join(folder, 'missing', 'db.sql');
+  const said = { message: `there is no folder ${join(folder, 'missing')}`, hint: expect.stringContaining('mkdir -p') };
+  await expect(streamAtomic(file, async (out) => void out.write('text'), sound)).rejects.toMatchObject(said);
+  const content = async function* () {
+    yield Buffer.from('text');
+  };
+  await expect(writeDraft(file, content())).rejects.toMatchObject(said);
+  await expect(writeDraft(file, content())).rejects.toThrow(LockageError);
 });
