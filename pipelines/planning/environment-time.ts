@@ -30,13 +30,14 @@ export interface TimeWanted {
 }
 
 /**
- * Returns the time of an environment. The same command again leaves it as it is; what runs something else, or is wanted for another
- * time, has all of its time from now on.
+ * Returns the time of an environment. The same command again leaves it as it is; what runs something else, is wanted for another
+ * time, or is there although its time is over, has all of its time from now on.
  */
 export function timeOf({ ttl, now, of, before }: TimeWanted): ReproductionTime {
   const wanted = ttl ?? before?.time?.ttl ?? usualTtl;
   const isSame = before?.of.number === of.number && before.of.release.digest === of.release.digest;
-  if (before?.time && isSame && before.time.ttl === wanted) return before.time;
+  // Where nothing removes it any more, it is there after its time: what begins the time that is over would remove it at once.
+  if (before?.time && isSame && before.time.ttl === wanted && before.time.until > now) return before.time;
   return timeFrom(now, wanted);
 }
 

@@ -52,6 +52,11 @@ describe('the time of an environment', () => {
     expect(timeOf({ ttl: hour, now: 3000, of: other, before })).toEqual({ ttl: hour, until: 6600 });
   });
 
+  test.each([4600, 4600.5, 9000])('begins anew for what is still there at %d, when it is over', (now) => {
+    const before = timed(hour, 4600);
+    expect(timeOf({ ttl: undefined, now, of, before })).toEqual({ ttl: hour, until: Math.ceil(now + 3600) });
+  });
+
   test('is part of the environment, which is of its own kind', () => {
     const time = { ttl: hour, until: 4600 };
     const made = planReproduction({ ...inputs, time });
