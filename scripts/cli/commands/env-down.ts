@@ -22,7 +22,8 @@ export async function envDownCommand(name: string, flags: Flags, signal: AbortSi
   // Who waits, waits for what is being made, too.
   if (wait === undefined) await foundNamed(name);
   const root = await reproductionsRoot(process.cwd());
-  await withReproductionLock(root, name, async () => takeDown(await foundNamed(name), flags, signal), wait);
+  const work = async () => takeDown(await foundNamed(name), flags, signal);
+  await withReproductionLock(root, name, work, { wait, signal });
 }
 
 async function takeDown(found: FoundReproduction, flags: Flags, signal: AbortSignal): Promise<void> {

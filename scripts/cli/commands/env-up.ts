@@ -22,7 +22,7 @@ import { bringUp } from '../bring-up.ts';
 import { firstContact } from '../confirm-host-key.ts';
 import { lifeOn, overText } from '../environment-life.ts';
 import { openReproduction } from '../open-context.ts';
-import type { Flags } from '../options.ts';
+import { waitOf, type Flags } from '../options.ts';
 import { prepareReproduction, reproducedOf, type Prepared } from '../prepare-reproduction.ts';
 import { recordedSource, type ReproductionSource } from '../reproduction-source.ts';
 import { runIn } from '../run-command.ts';
@@ -55,7 +55,8 @@ export async function envUpCommand(given: string, flags: EnvUpFlags, signal: Abo
   try {
     source.refuseName(name);
     source.refuseBlocked();
-    await withReproductionLock(root, name, () => make(source, { root, name, ttl, flags }, signal));
+    const work = () => make(source, { root, name, ttl, flags }, signal);
+    await withReproductionLock(root, name, work, { ...waitOf(flags), signal });
   } finally {
     await source.close();
   }
@@ -166,7 +167,7 @@ async function giveTime({ root, name, ttl, flags }: Asked, signal: AbortSignal):
     });
   }
   if (!(await findReproduction(process.cwd(), name))) throw unknown(name);
-  await withReproductionLock(root, name, () => prolong(name, ttl, flags, signal));
+  await withReproductionLock(root, name, () => prolong(name, ttl, flags, signal), { ...waitOf(flags), signal });
 }
 
 async function prolong(name: string, ttl: number, flags: Flags, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { engineAtHand } from '../../../infra/hosts/engine-at-hand.ts';
 import { InterruptedError, isRefusal, RolledBackError } from '../../../pipelines/errors.ts';
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import { reproducedRelease, reproductionName } from '../../../pipelines/planning/plan-reproduction.ts';
+import { withReproductionLock } from '../../project/reproduction-lock.ts';
 import { findReproduction, reproductionsRoot } from '../../project/reproductions.ts';
 import type { CommandContext } from '../open-context.ts';
 import { waitOf, type Flags } from '../options.ts';
@@ -31,27 +32,44 @@ export async function reproduceCommand(
 ): Promise<void> {
   const source = await sourceOf(text, flags.from, signal);
   try {
-    const prepared = await prepare(source, flags, signal);
-    await runIn(prepared.context, async (context) => {
-      // Pulumi's libraries load while the engine is asked.
-      if (!flags.plan) void context.loadPulumi().catch(() => undefined);
-      const result = await carriedOut(context, prepared, flags);
-      const shown = await reproducedOf(source, prepared, result);
-      context.terminal.result(reproductionJson(shown), reproductionLines(shown));
-    });
+    const name = reproductionName(source.recorded.environment, flags.as);
+    source.refuseName(name);
+    const root = await reproductionsRoot(process.cwd());
+    // Two at once would give it two sets of secrets, and its data twice.
+    const work = () => make(source, { root, name, flags }, signal);
+    await withReproductionLock(root, name, work, { ...waitOf(flags), signal });
   } finally {
     await source.close();
   }
 }
 
-async function prepare(source: ReproductionSource, flags: ReproduceFlags, signal: AbortSignal): Promise<Prepared> {
-  const name = reproductionName(source.recorded.environment, flags.as);
-  source.refuseName(name);
+interface Asked {
+  /** the folder that it belongs to */
+  readonly root: string;
+  readonly name: string;
+  readonly flags: ReproduceFlags;
+}
+
+async function make(source: ReproductionSource, asked: Asked, signal: AbortSignal): Promise<void> {
+  const { flags } = asked;
+  const prepared = await prepare(source, asked, signal);
+  await runIn(prepared.context, async (context) => {
+    // Pulumi's libraries load while the engine is asked.
+    if (!flags.plan) void context.loadPulumi().catch(() => undefined);
+    const result = await carriedOut(context, prepared, flags);
+    const shown = await reproducedOf(source, prepared, result);
+    context.terminal.result(reproductionJson(shown), reproductionLines(shown));
+  });
+}
+
+async function prepare(
+  source: ReproductionSource,
+  { root, name, flags }: Asked,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const scale = countsOf(flags.scale ?? []);
   const { secrets, data = [] } = flags;
-  const cwd = process.cwd();
-  const root = await reproductionsRoot(cwd);
-  const before = (await findReproduction(cwd, name))?.reproduction;
+  const before = (await findReproduction(process.cwd(), name))?.reproduction;
   const host = await engineAtHand(process.env);
   return prepareReproduction({ source, root, name, host, scale, before, secrets, data }, flags, signal);
 }

@@ -2,9 +2,13 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LockageError, LockedError } from '../../../pipelines/errors.ts';
+import { writeBundle } from '../../../infra/registry/bundle/write-bundle.ts';
+import { InterruptedError, LockageError, LockedError } from '../../../pipelines/errors.ts';
+import { imageByDigest } from '../../../pipelines/model/release.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
+import { reproduceCommand } from '../../../scripts/cli/commands/reproduce.ts';
 import { openContext } from '../../../scripts/cli/open-context.ts';
 import { withReproductionLock } from '../../../scripts/project/reproduction-lock.ts';
 import {
@@ -114,4 +118,38 @@ test('one command at a time is at work on a name', async () => {
   const refusal = new LockageError('not this one');
   await expect(withReproductionLock(cwd, 'pr-1', () => Promise.reject(refusal))).rejects.toBe(refusal);
   expect(await withReproductionLock(cwd, 'pr-1', async () => 'after it')).toBe('after it');
+});
+
+test('who waits for another command gets its turn, or waits no longer when interrupted', async () => {
+  const over = new AbortController();
+  const order: string[] = [];
+  const note = async (text: string) => void order.push(text);
+  const wait = 60_000;
+  const second = await withReproductionLock(cwd, 'pr-1', async () => {
+    const stopped = withReproductionLock(cwd, 'pr-1', () => note('stopped'), { wait, signal: over.signal });
+    const waiting = withReproductionLock(cwd, 'pr-1', () => note('second'), { wait });
+    over.abort();
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    await sleep(700);
+    await note('first');
+    return { waiting };
+  });
+  await second.waiting;
+  expect(order).toEqual(['first', 'second']);
+});
+
+test('a reproduction that another command is making is refused before anything of it is read', async () => {
+  const [own, edge] = [testImage('a'), testImage('b')];
+  const recorded = recordedWith(own, edge);
+  const bundle = join(cwd, 'prod.lockage');
+  const images = [own.toBundle(imageByDigest(recorded.release)), edge.toBundle(recorded.edge.image)];
+  await writeBundle(bundle, recorded, images, new AbortController().signal);
+  vi.spyOn(process, 'cwd').mockReturnValue(cwd);
+  try {
+    const again = () => reproduceCommand(undefined, { from: bundle, yes: true }, new AbortController().signal);
+    await withReproductionLock(cwd, `${recorded.environment}-here`, () => expect(again()).rejects.toThrow(LockedError));
+  } finally {
+    vi.restoreAllMocks();
+  }
+  expect(await names()).toEqual([]);
 });
