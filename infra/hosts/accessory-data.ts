@@ -122,11 +122,16 @@ async function afterItsStart(signal: AbortSignal, work: () => Promise<void>): Pr
   }
 }
 
-function trialBody(
-  { accessory, found }: Parameters<typeof proveRestore>[1],
+/**
+ * Returns the Engine API's create request for the container of a proof. What the accessory needs to start and to work is as it
+ * has it, as shared memory: else a backup that is sound would count as none.
+ */
+export function trialBody(
+  { accessory, found }: Pick<Parameters<typeof proveRestore>[1], 'accessory' | 'found'>,
   Labels: Record<string, string>,
 ): ContainerBody {
   const { Env, Cmd, Healthcheck } = found.Config;
+  const { Memory, NanoCpus, ShmSize, Ulimits, Init } = found.HostConfig;
   const volumes = Object.values(accessory.volumes).map((Target) => ({ Type: 'volume', Target }));
   const secrets = found.Mounts.filter(({ Name = '' }) => Name.endsWith('.secrets')).map(({ Name, Destination }) => ({
     ...{ Type: 'volume', Source: Name, Target: Destination, ReadOnly: true },
@@ -140,8 +145,10 @@ function trialBody(
     HostConfig: {
       NetworkMode: 'none',
       Mounts: [...volumes, ...secrets] as never,
-      Memory: found.HostConfig.Memory,
-      NanoCpus: found.HostConfig.NanoCpus,
+      ...{ Memory, NanoCpus },
+      ...(ShmSize === undefined ? {} : { ShmSize }),
+      ...(Ulimits ? { Ulimits } : {}),
+      ...(Init === undefined ? {} : { Init }),
       SecurityOpt: ['no-new-privileges'],
     },
   };

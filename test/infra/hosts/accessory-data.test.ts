@@ -16,9 +16,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { exec as runExec } from '../../../infra/docker/api/exec.ts';
 import { Transport } from '../../../infra/docker/api/transport.ts';
-import { dumpInto, takeIn } from '../../../infra/hosts/accessory-data.ts';
+import { dumpInto, takeIn, trialBody } from '../../../infra/hosts/accessory-data.ts';
 import { wholeBackup } from '../../../infra/hosts/backup-file.ts';
 import { configured, postgres, type DataProgram } from '../../../infra/hosts/data-program.ts';
+import { accessory } from '../../pipelines/model/values.ts';
 import { ExecEngine } from '../../support/exec-engine.ts';
 
 let folder: string;
@@ -142,6 +143,27 @@ describe.each(programs)('by %s', (_, programNow) => {
     rmSync(data);
     await expect(backUp(programNow())).rejects.toThrow('dump ended with exit code 1');
   });
+});
+
+test('a backup is proven in a container that has all that its accessory needs to work', () => {
+  const made = {
+    Config: { Env: ['A=1'], Cmd: ['postgres'], Healthcheck: { Test: ['CMD', 'pg_isready'] } },
+    HostConfig: {
+      ...{ Memory: 512, NanoCpus: 5e8, ShmSize: 2 ** 28, Init: true, NetworkMode: 'shop-prod' },
+      Ulimits: [{ Name: 'memlock', Soft: -1, Hard: -1 }],
+    },
+    Image: 'sha256:1',
+    Mounts: [],
+  };
+  const place = { accessory: accessory('db'), found: made as unknown as Parameters<typeof trialBody>[0]['found'] };
+  expect(trialBody(place, {})).toMatchObject({
+    ...made.Config,
+    HostConfig: { ...made.HostConfig, NetworkMode: 'none' },
+  });
+  const { ShmSize: _, Ulimits: __, Init: ___, ...plain } = made.HostConfig;
+  const found = { ...place.found, HostConfig: { ...plain, Ulimits: null } } as unknown as typeof place.found;
+  const bare = trialBody({ ...place, found }, {}).HostConfig;
+  for (const key of ['ShmSize', 'Ulimits', 'Init']) expect(bare).not.toHaveProperty(key);
 });
 
 test('what a killed backup left of the data goes with the next one, and what is being written stays', async () => {
