@@ -82,9 +82,17 @@ export function configured({ command, restore }: DataCommands): DataProgram {
   };
 }
 
+/** Logs in as the image was told to be set up: by a variable, or by the file of a secret, which its own entrypoint alone reads. */
 const login = String.raw`set -eu
-user=${'$'}{POSTGRES_USER:-postgres}
-database=${'$'}{POSTGRES_DB:-$user}
+given() {
+  eval "value=\${$1:-} file=\${$1_FILE:-}"
+  if [ -z "$value" ] && [ -r "$file" ]; then value=$(cat "$file"); fi
+  printf %s "$value"
+}
+user=$(given POSTGRES_USER)
+user=${'$'}{user:-postgres}
+database=$(given POSTGRES_DB)
+database=${'$'}{database:-$user}
 if [ -n "${'$'}{POSTGRES_PASSWORD_FILE:-}" ] && [ -r "$POSTGRES_PASSWORD_FILE" ]; then
   PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
   export PGPASSWORD

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -172,6 +173,30 @@ test('what a killed backup left of the data goes with the next one, and what is 
   for (const draft of [left, own]) writeFileSync(draft, 'half');
   await backUp(copied());
   expect([left, own, file].map((each) => existsSync(each))).toEqual([false, true, true]);
+});
+
+test.each<[string, Record<string, string>, string]>([
+  ['nothing', {}, '-U postgres -d postgres'],
+  ['a user', { POSTGRES_USER: 'shop' }, '-U shop -d shop'],
+  ['a user and a database', { POSTGRES_USER: 'shop', POSTGRES_DB: 'orders' }, '-U shop -d orders'],
+  ['secrets', { POSTGRES_USER_FILE: 'user', POSTGRES_DB_FILE: 'database' }, '-U its user -d its database'],
+  ['a secret', { POSTGRES_USER: 'shop', POSTGRES_DB_FILE: 'database' }, '-U shop -d its database'],
+  ['a secret that is not there', { POSTGRES_USER_FILE: 'missing' }, '-U postgres -d postgres'],
+])('PostgreSQL is asked as the user and the database of its set-up: %s', (_what, variables, login) => {
+  for (const name of ['psql', 'pg_dump']) {
+    writeFileSync(join(exec.programs, name), `#!/bin/sh\necho ${name} "$@"\n`);
+    chmodSync(join(exec.programs, name), 0o755);
+  }
+  for (const name of ['user', 'database']) writeFileSync(join(folder, name), `its ${name}\n`);
+  const inFolder = ([name, value]: [string, string]) => [name, name.endsWith('_FILE') ? join(folder, value) : value];
+  const env = {
+    PATH: `${exec.programs}:/usr/bin:/bin`,
+    ...Object.fromEntries(Object.entries(variables).map(inFolder)),
+  };
+  for (const [shell = '', ...args] of [postgres.dump, postgres.intakeOf(1).argv]) {
+    const said = execFileSync(shell, args, { env, encoding: 'utf8', input: '' });
+    expect(said.split('\n')[0]).toContain(`psql ${login} `);
+  }
 });
 
 test('what PostgreSQL refuses was rolled back for certain', async () => {
