@@ -1,3 +1,5 @@
+import { printable } from '../text/printable.ts';
+
 /** The benchmark whose numbers are used. */
 export const cisBenchmark = 'CIS Docker Benchmark v1.6.0';
 
@@ -287,8 +289,13 @@ export function cisResults(hosts: readonly CisHost[]): CisResult[] {
 function containerFinding(check: ContainerCheck, container: CisContainer, host: CisHost): Finding[] {
   const { field = '', byDesign = [] } = check;
   const own = byDesign.find(({ parts }) => parts.includes(container.part))?.reason;
-  const reason = container.reasons[field] ?? own;
+  const reason = oneLine(container.reasons[field]) ?? own;
   return finding(`${host.name} ${container.name}`, check.problem(container, host), reason);
+}
+
+/** A reason is what somebody wrote: of another computer, where this runs what was recorded there. */
+function oneLine(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : printable(text.trim().replace(/\s+/g, ' '));
 }
 
 function finding(where: string, actual: string | undefined, reason?: string): Finding[] {

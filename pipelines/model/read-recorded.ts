@@ -130,7 +130,8 @@ const hardening = z.object({
   noNewPrivileges: z.boolean(),
   user: text.optional(),
   allowRoot: z.boolean(),
-  reasons: z.record(text, text),
+  // Whatever somebody wrote, of several lines, too: whoever shows it makes one of them.
+  reasons: z.record(text, word),
 } satisfies Fields<Hardening>);
 
 const log = z.union([

@@ -116,6 +116,10 @@ describe('a container', () => {
       ...{ id: '5.13', title: 'the root file system is read-only', result: 'accepted' },
       details: ['prod-1 shop-prod-web-1: can be written (chosen: it writes its cache)'],
     });
+    const written = container({ readOnly: false, reasons: { readOnly: 'it writes\n\tits \u001b[2Jcache\n' } });
+    expect(result('5.13', host({ containers: [written] }))?.details).toEqual([
+      'prod-1 shop-prod-web-1: can be written (chosen: it writes its \\u001b[2Jcache)',
+    ]);
     const other = container({ name: 'other', readOnly: false });
     expect(result('5.13', host({ containers: [open, other] }))?.result).toBe('fail');
   });

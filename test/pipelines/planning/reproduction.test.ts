@@ -240,6 +240,17 @@ describe('the record of a revision', () => {
     expect(secretsOf(recorded)).toEqual(['PASSWORD', 'TOKEN']);
   });
 
+  test.each(['it writes its cache\n', 'its caches\nand its\ttemporary files', 'as \u{1f469}\u200d\u{1f4bb} said'])(
+    'has the reason of an exception as it was written: %j',
+    (reason) => {
+      const [first, ...others] = recorded.containers;
+      const hardening = { ...first?.hardening, readOnly: false, reasons: { readOnly: reason } };
+      const containers = [{ ...first, hardening }, ...others] as typeof recorded.containers;
+      const found = recordedOf(textOfRecorded({ ...recorded, containers }), 'prod.lockage');
+      expect(found.containers[0]?.hardening.reasons).toEqual({ readOnly: reason });
+    },
+  );
+
   test.each<[string, object | string, RegExp]>([
     ['of a later format', { ...recorded, format: 2 }, /has format 2, and 1 is known here/],
     ['without its containers', { ...recorded, format: 1, containers: undefined }, /its record is not as/],
