@@ -110,8 +110,13 @@ function isUsable({ Status, Spec }: SwarmNode): boolean {
   return !isDown({ Status }) && Spec.Availability === 'active';
 }
 
-const architectures: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+/** What kernels call processors, as images name them; the others have one name. */
+const architectures: Readonly<Record<string, string>> = {
+  ...{ x86_64: 'amd64', aarch64: 'arm64' },
+  ...{ armv8l: 'arm', armv7l: 'arm', armv6l: 'arm', i686: '386', i586: '386', i386: '386', loongarch64: 'loong64' },
+};
 
-function platformOf({ Description: { Platform } }: SwarmNode): string {
+/** Returns the platform of a node, as a host's engine tells its own. */
+export function platformOf({ Description: { Platform } }: Pick<SwarmNode, 'Description'>): string {
   return `${Platform.OS}/${architectures[Platform.Architecture] ?? Platform.Architecture}`;
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
-import { quorumLoss } from '../../../infra/workloads/swarm/report.ts';
+import { platformOf, quorumLoss } from '../../../infra/workloads/swarm/report.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
 import { swarmDrift } from '../../../infra/workloads/swarm/swarm-drift.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
-import { host, record, revision, spec } from '../../pipelines/model/values.ts';
+import { checkPlatform } from '../../../pipelines/policy/release-checks.ts';
+import { host, record, release, revision, spec } from '../../pipelines/model/values.ts';
 import { answeringEngine } from '../../support/answering-engine.ts';
 
 const place = { app: 'shop', environment: 'prod' };
@@ -198,6 +199,21 @@ describe('what drifts on a swarm', () => {
     await close();
     expect(drift.map(({ expected, actual }) => [expected, actual])).toEqual(found);
   });
+});
+
+test.each([
+  ['x86_64', 'linux/amd64', 'linux/amd64'],
+  ['aarch64', 'linux/arm64', 'linux/arm64'],
+  ['armv7l', 'linux/arm', 'linux/arm/v7'],
+  ['armv6l', 'linux/arm', 'linux/arm/v6'],
+  ['i686', 'linux/386', 'linux/386'],
+  ['riscv64', 'linux/riscv64', 'linux/riscv64'],
+  ['s390x', 'linux/s390x', 'linux/s390x'],
+])('a node with a processor %s is %s, and takes what was built for %s', (Architecture, platform, built) => {
+  const node = { Description: { Hostname: 'node-1', Platform: { OS: 'linux', Architecture } } };
+  expect(platformOf(node)).toBe(platform);
+  const fits = { ...release('1.0.0'), platform: built };
+  expect(() => checkPlatform(fits, [{ host: { name: 'swarm' }, platform: platformOf(node) }])).not.toThrow();
 });
 
 describe('a swarm for which nobody speaks', () => {
