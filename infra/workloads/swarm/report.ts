@@ -106,6 +106,19 @@ export async function problemOfManager(engine: Engine): Promise<HostProblem | un
   return problem === undefined ? undefined : { problem, hint };
 }
 
+/** Throws LockageError when a swarm has no node that takes containers: whatever is brought there would wait for one. */
+export async function refuseWithoutNodes(engine: Engine, swarm: Swarm): Promise<void> {
+  const nodes = await engine.listNodes();
+  if (nodes.some(isUsable)) return;
+  throw new LockageError(`${swarm.name}: none of its nodes takes containers`, {
+    details: nodes.map(({ Description, Spec, Status }) => {
+      const is = isDown({ Status }) ? Status.State : `set to ${Spec.Availability}`;
+      return `node ${Description.Hostname} is ${is}`;
+    }),
+    hint: 'Bring nodes back, or run `docker node update --availability active NODE` on a manager.',
+  });
+}
+
 function isUsable({ Status, Spec }: SwarmNode): boolean {
   return !isDown({ Status }) && Spec.Availability === 'active';
 }

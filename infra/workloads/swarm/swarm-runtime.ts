@@ -25,7 +25,7 @@ import type { Workload } from '../workload.ts';
 import { removeSwarmInventory, swarmInventory } from './inventory.ts';
 import { reachableContainer } from './reach.ts';
 import { endedOn, removeService, removeUnusedSecrets, restingSpec } from './removal.ts';
-import { problemOfManager, quorumLoss, servicesOf, swarmReport, swarmView } from './report.ts';
+import { problemOfManager, quorumLoss, refuseWithoutNodes, servicesOf, swarmReport, swarmView } from './report.ts';
 import { swarmDrift } from './swarm-drift.ts';
 import { ServiceWorkload } from './service-workload.ts';
 
@@ -48,6 +48,7 @@ export class SwarmRuntime implements Runtime {
   async preflight(survey: Survey): Promise<PreflightReport> {
     const report = await swarmReport(this.#swarm, survey);
     const engine = await survey.connections.engine(this.#swarm);
+    await refuseWithoutNodes(engine, this.#swarm);
     await refuseOtherMtu(engine, survey.app, survey.environment, { deadline: 10_000 });
     return report;
   }

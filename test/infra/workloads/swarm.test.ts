@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
-import { platformOf, quorumLoss } from '../../../infra/workloads/swarm/report.ts';
+import { platformOf, quorumLoss, refuseWithoutNodes } from '../../../infra/workloads/swarm/report.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
 import { swarmDrift } from '../../../infra/workloads/swarm/swarm-drift.ts';
@@ -214,6 +214,45 @@ test.each([
   expect(platformOf(node)).toBe(platform);
   const fits = { ...release('1.0.0'), platform: built };
   expect(() => checkPlatform(fits, [{ host: { name: 'swarm' }, platform: platformOf(node) }])).not.toThrow();
+});
+
+test.each<[string, [State: string, Availability: string][], string[] | undefined]>([
+  ['that is up', [['ready', 'active']], undefined],
+  [
+    'of which one is up',
+    [
+      ['down', 'active'],
+      ['ready', 'active'],
+    ],
+    undefined,
+  ],
+  ['whose leader has not heard of it yet', [['unknown', 'active']], undefined],
+  ['that was drained', [['ready', 'drain']], ['node node-1 is set to drain']],
+  [
+    'none of which takes anything',
+    [
+      ['ready', 'pause'],
+      ['down', 'active'],
+    ],
+    ['node node-1 is set to pause', 'node node-2 is down'],
+  ],
+])('nodes %s', async (_what, nodes, details) => {
+  const { engine, close } = await answeringEngine({
+    '/nodes': nodes.map(([State, Availability], index) => ({
+      ID: `n${index}`,
+      Spec: { Role: 'manager', Availability },
+      Description: { Hostname: `node-${index + 1}`, Platform: { OS: 'linux', Architecture: 'x86_64' } },
+      Status: { State },
+    })),
+  });
+  const looked = refuseWithoutNodes(engine, { kind: 'swarm', name: 'swarm', managers: [] });
+  const refused = await looked.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  await close();
+  if (details) expect(refused).toMatchObject({ message: 'swarm: none of its nodes takes containers', details });
+  else expect(refused).toBeUndefined();
 });
 
 describe('a swarm for which nobody speaks', () => {
