@@ -1,3 +1,5 @@
+import { printable } from './text/printable.ts';
+
 /** The parts of an error besides its message. */
 export interface ErrorOptions {
   /** further lines: problems, hosts, the last log lines */
@@ -17,7 +19,8 @@ export class LockageError extends Error {
   readonly hint: string | undefined;
 
   constructor(message: string, { details = [], hint, cause }: ErrorOptions = {}) {
-    super(message, cause === undefined ? undefined : { cause });
+    // Names and reasons in it may be somebody else's.
+    super(message.split('\n').map(printable).join('\n'), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.details = details;
     this.hint = hint;

@@ -21,6 +21,14 @@ export const number = ofType('number', 'number');
 export const flag = ofType('boolean', 'boolean');
 export const anything: Shape = (value) => value;
 
+/** A text that is wholly as a pattern says, which is called so. */
+export function like(pattern: RegExp, called: string): Shape {
+  return (value, at) => {
+    if (typeof value !== 'string' || !pattern.test(value)) throw new MisfitError(`${at} is no ${called}`);
+    return value;
+  };
+}
+
 export function list(shape: Shape): Shape {
   return (value, at) => {
     if (!Array.isArray(value)) throw new MisfitError(`${at} is no list`);

@@ -1,4 +1,4 @@
-import { anything, flag, list, map, maybe, number, or, record, text, type Shape } from '../../system/shapes.ts';
+import { anything, flag, like, list, map, maybe, number, or, record, text, type Shape } from '../../system/shapes.ts';
 
 /*
  * What engines answer, as far as it is read here (https://docs.docker.com/reference/api/engine/). Something else may listen there, or
@@ -14,9 +14,11 @@ const labels = or(map(text), {});
 const mount = record(texts('Type', 'Name', 'Source', 'Target', 'Destination', 'Driver'));
 const bindings = maybe(map(maybe(list(record(texts('HostIp', 'HostPort'))))));
 
+// It is part of every path from then on.
+const apiVersion = like(/^\d{1,4}\.\d{1,4}$/, 'version of the API');
 const version = record({
-  ...{ ApiVersion: text, Version: or(text, '') },
-  ...texts('MinAPIVersion', 'Os', 'Arch', 'KernelVersion'),
+  ...{ ApiVersion: apiVersion, MinAPIVersion: maybe(apiVersion), Version: or(text, '') },
+  ...texts('Os', 'Arch', 'KernelVersion'),
 });
 
 const info = record({

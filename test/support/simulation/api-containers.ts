@@ -49,6 +49,15 @@ export const containerAnswers: Answers = [
       return { status: (await engine.stop(container, grace)) ? 204 : 304 };
     }),
   ],
+  [
+    'POST',
+    /^\/containers\/([^/]+)\/restart$/,
+    on(async (engine, container, { query }) => {
+      await engine.stop(container, Number(query.get('t') ?? 10) * 1000);
+      await engine.start(container);
+      return done;
+    }),
+  ],
   ['POST', /^\/containers\/([^/]+)\/kill$/, on((engine, container) => (engine.kill(container), done))],
   ['POST', /^\/containers\/([^/]+)\/pause$/, on((engine, container) => (engine.pause(container, true), done))],
   ['POST', /^\/containers\/([^/]+)\/unpause$/, on((engine, container) => (engine.pause(container, false), done))],
