@@ -14,7 +14,8 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['planning'],
     ['inspection', 'policy', 'hosts', 'config', 'databases'],
     ['model'],
-    ['text', 'errors.ts'],
+    ['errors.ts'],
+    ['text'],
   ],
   infra: [
     ['adapters'],
