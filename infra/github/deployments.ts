@@ -8,6 +8,7 @@ import {
 } from '../../pipelines/operations/observers.ts';
 import { gateNames } from '../../pipelines/policy/break-glass.ts';
 import { printable } from '../../pipelines/text/printable.ts';
+import { shortened } from '../../pipelines/text/shortened.ts';
 import type { GitHubClient } from './client.ts';
 
 /*
@@ -53,7 +54,7 @@ export async function beginDeployment(
     // What has to hold before is decided by the gates, also where GitHub is away.
     required_contexts: [],
     production_environment: teller.lastEnvironments.has(environment),
-    description: shortened(`${teller.app} ${release.version}`),
+    description: described(`${teller.app} ${release.version}`),
     payload: { app: teller.app, version: release.version, digest: release.digest },
   });
   // It may answer that it has merged a branch first, which it was told not to.
@@ -101,7 +102,7 @@ async function setState(
     ...repo,
     deployment_id,
     state,
-    description: shortened(loud(facts, sentenceOf(state, facts))),
+    description: described(loud(facts, sentenceOf(state, facts))),
     // It would leave production environments out.
     auto_inactive: false,
     ...(logUrl === undefined ? {} : { log_url: logUrl }),
@@ -139,7 +140,7 @@ async function setCommitStatus(
     sha: release.commit,
     state: serves ? 'success' : (states[outcome] ?? 'error'),
     context: `lockage/${environment}`,
-    description: shortened(loud(end, said)),
+    description: described(loud(end, said)),
     ...(logUrl === undefined ? {} : { target_url: logUrl }),
   });
 }
@@ -168,9 +169,6 @@ async function deactivate(
   }
 }
 
-function shortened(text: string): string {
-  const characters = Array.from(printable(text));
-  return characters.length <= longestDescription
-    ? characters.join('')
-    : `${characters.slice(0, longestDescription - 1).join('')}…`;
+function described(text: string): string {
+  return shortened(printable(text), longestDescription);
 }

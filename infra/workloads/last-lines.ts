@@ -1,4 +1,5 @@
 import type { Engine, OutputLine } from '../docker/api/client.ts';
+import { shortened } from '../../pipelines/text/shortened.ts';
 
 /** Bytes that are read of an output, whatever it sends. */
 const mostBytes = 64 * 1024;
@@ -25,8 +26,7 @@ export async function lastLinesOf(
   const lines: string[] = [];
   let bytes = 0;
   for await (const { line } of output) {
-    const shown = mask(line);
-    lines.push(shown.length > longestLine ? `${shown.slice(0, longestLine)} …` : shown);
+    lines.push(shortened(mask(line), longestLine));
     if (lines.length > count) lines.shift();
     bytes += line.length + 1;
     if (bytes > mostBytes) break;

@@ -3,6 +3,7 @@ import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { firstEnvironment } from '../../pipelines/model/pipeline.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
+import { stringify } from 'yaml';
 
 /*
  * The workflows of `lockage init --github`. Each job may do what it needs and no more, actions are named by the commit that
@@ -129,7 +130,7 @@ function defaults(folder: string): string {
 
 /** Returns a name as YAML takes it for a text: some would be a number or a truth value. */
 function scalar(name: string): string {
-  return /^\d|^(?:true|false|null|yes|no|on|off|y|n)$/.test(name) ? `'${name}'` : name;
+  return stringify(name, { version: '1.1', singleQuote: true }).trimEnd();
 }
 
 /** Returns lines of a mapping, all but the first indented. */

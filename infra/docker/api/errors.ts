@@ -1,4 +1,5 @@
 import { LockageError } from '../../../pipelines/errors.ts';
+import { shortened } from '../../../pipelines/text/shortened.ts';
 
 /**
  * An error for what a Docker Engine refused or failed to do. The message starts with the host's name. A flow that had
@@ -17,7 +18,7 @@ export class EngineError extends LockageError {
     said: string,
     options: { status?: number | undefined; hint?: string | undefined; cause?: unknown } = {},
   ) {
-    const reason = said.length > longestReason ? `${said.slice(0, longestReason)} …` : said;
+    const reason = shortened(said, longestReason);
     const hint = options.hint ?? hintFor(host, reason);
     super(`${host}: cannot ${what}: ${reason}`, {
       ...(hint === undefined ? {} : { hint }),

@@ -2,6 +2,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 import { userHostPort } from '../address.ts';
+import { shortened } from '../../../pipelines/text/shortened.ts';
 
 /** A host key as offered by an sshd or written in known_hosts. */
 export interface HostKey {
@@ -125,7 +126,7 @@ function lastLines(output: string): string[] {
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '' && !line.startsWith('Warning:'))
     .slice(-5)
-    .map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)} …` : line));
+    .map((line) => shortened(line, longestLine));
 }
 
 /** Returns the error that explains ssh's own words to the user; `output` is its standard error. */

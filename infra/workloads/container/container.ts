@@ -30,7 +30,7 @@ export async function createContainer(context: ProviderContext, inputs: Containe
   const { id, runs } = await placeContainer(context, inputs);
   if (runs) return { id };
   // To place it takes seconds, in which somebody may take over.
-  await context.checkLock();
+  if (!inputs.rests) await context.checkLock();
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {

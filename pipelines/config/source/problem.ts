@@ -1,4 +1,5 @@
 import { LockageError } from '../../errors.ts';
+import { shortened } from '../../text/shortened.ts';
 
 /** The keys and list indexes that lead from the top of a file to a value. */
 export type Path = readonly (string | number)[];
@@ -39,14 +40,10 @@ export function pathText(path: Path): string {
   return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;
-      const key = /^[\w/-]+$/.test(step) ? step : JSON.stringify(shorten(step));
+      const key = /^[\w/-]+$/.test(step) ? step : JSON.stringify(shortened(step, 40));
       return index === 0 ? key : `.${key}`;
     })
     .join('');
-}
-
-function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
 function byPlace(a: Problem, b: Problem): number {

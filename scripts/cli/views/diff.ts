@@ -7,6 +7,7 @@ import { colors } from '../../tools/colors.ts';
 import { bytesText, table } from '../../tools/format.ts';
 import type { Commit } from '../../tools/commits.ts';
 import { driftLines } from './drift.ts';
+import { shortened } from '../../../pipelines/text/shortened.ts';
 
 /** Some layers of an image. */
 interface Layers {
@@ -76,8 +77,7 @@ function shown(what: string, whole: string): string {
   if (what === 'image' || what === 'machine image') return shortDigest(whole);
   if (what === 'commit') return whole.slice(0, 7);
   // A registry says which platform an image is of, and a host what it is made of.
-  const value = printable(whole);
-  return value.length > longest ? `${value.slice(0, longest - 1)}…` : value;
+  return shortened(printable(whole), longest);
 }
 
 function layerRows({ layers }: Comparison): string[][] {

@@ -3,6 +3,7 @@ import { agoText } from '../../../pipelines/text/moment.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
+import { shortened } from '../../../pipelines/text/shortened.ts';
 
 /** The drift of one environment. */
 export interface EnvironmentDrift {
@@ -41,19 +42,12 @@ function hostRows(each: HostDrift, now: number): string[][] {
 }
 
 function cells({ what, member, expected, actual, since }: Drift, now: number): string[] {
-  return [
-    printable(what),
-    shortened(member),
-    shortened(expected),
-    shortened(actual),
-    since === undefined ? '' : agoText(since, now),
-  ];
+  return [printable(what), cell(member), cell(expected), cell(actual), since === undefined ? '' : agoText(since, now)];
 }
 
 /** Names of labels and files are whatever somebody made of them: a line stays one. */
-function shortened(whole: string): string {
-  const text = printable(whole);
-  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+function cell(whole: string): string {
+  return shortened(printable(whole), longest);
 }
 
 /** Returns the drift as `--json` has it. */

@@ -34,6 +34,14 @@ async function world(
   return made;
 }
 
+/** A later release of ci, of another commit, comes to qa. */
+async function inQa(made: MemoryWorld, version: string, letter: string): Promise<void> {
+  made.signer = ci.signer;
+  made.tree = { ...made.tree, commit: letter.repeat(40) };
+  await made.perform('release', { version });
+  await made.perform('promote', { environment: 'qa', version });
+}
+
 async function refusal(made: MemoryWorld, request = toProd): Promise<string> {
   const error = await errorOf(made, 'promote', request);
   expect(made.changes).toEqual([]);
@@ -179,10 +187,7 @@ describe('evidence', () => {
   test('keeps an old signed release out after a later one ran, unless it is authorised', async () => {
     const made = await world({ evidence: ['release'] });
     await made.perform('promote', toProd);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     made.signer = ben.signer;
     await made.perform('promote', { environment: 'prod', version: '2.0.0' });
     expect(await refusal(made)).toMatch(
@@ -198,10 +203,7 @@ describe('evidence', () => {
 
   test('keeps an old signed release out although its number was taken out of the record', async () => {
     const made = await world({ evidence: ['release'] });
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     await made.perform('promote', { environment: 'prod', version: '2.0.0' });
     made.releases = made.releases.map(({ sequence: _, ...each }) => each);
     expect(await refusal(made)).toContain('1.0.0 was made before what has run in prod (1 of 2)');
@@ -211,10 +213,7 @@ describe('evidence', () => {
   test('is not asked for by a rollback', async () => {
     const made = await world({ evidence: ['release'] });
     await made.perform('promote', toProd);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     await made.perform('promote', { environment: 'prod', version: '2.0.0' });
     made.evidence.clear();
     made.signer = undefined;
@@ -423,10 +422,7 @@ describe('a policy that is lowered counts only after a release came in under the
     await as(made, anna);
     await as(made, ben);
     await made.perform('promote', toProd);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     made.signer = ben.signer;
     return made;
   }
@@ -471,10 +467,7 @@ describe('a policy that is lowered counts only after a release came in under the
     const made = await world({ approvals: alone });
     await as(made, anna);
     await made.perform('promote', toProd);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     await as(made, ben, { version: '2.0.0', decision: 'rejected', reason: 'it is slow' });
     change(made);
     if (made.place().configured.approvals) await as(made, anna, { version: '2.0.0' });
@@ -487,10 +480,7 @@ describe('a policy that is lowered counts only after a release came in under the
     const made = await world({ approvals: alone });
     await as(made, anna);
     await made.perform('promote', toProd);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
-    await made.perform('release', { version: '2.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '2.0.0' });
+    await inQa(made, '2.0.0', 'b');
     await as(made, ben, { version: '2.0.0', decision: 'rejected', reason: 'ransom' });
     made.keys = [ci.key, anna.key, { ...ben.key, revoked: 'stolen' }];
     await as(made, anna, { version: '2.0.0' });
@@ -524,10 +514,7 @@ describe('a policy that is lowered counts only after a release came in under the
     expect(await refusal(made, broken)).toContain('--break-glass passes no gate of prod, and not approvals');
     for (const who of [anna, ben]) await as(made, who, { version: '2.0.0' });
     await made.perform('promote', second);
-    made.signer = ci.signer;
-    made.tree = { ...made.tree, commit: 'c'.repeat(40) };
-    await made.perform('release', { version: '3.0.0' });
-    await made.perform('promote', { environment: 'qa', version: '3.0.0' });
+    await inQa(made, '3.0.0', 'c');
     await made.perform('promote', { ...broken, version: '3.0.0' });
     expect(made.place().serves()).toEqual(everywhere('3.0.0'));
   });

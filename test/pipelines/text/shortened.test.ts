@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { shortened } from '../../../pipelines/text/shortened.ts';
+
+test.each([
+  ['', 3, ''],
+  ['abc', 3, 'abc'],
+  ['abcd', 3, 'ab…'],
+  ['a😀bc', 3, 'a…'],
+])('%j is %i characters at most', (text, longest, expected) => {
+  expect(shortened(text, longest)).toBe(expected);
+});
