@@ -81,7 +81,7 @@ async function destroyFound(
   { command, withData }: RemovalOptions,
 ): Promise<DestroyResult> {
   const { name } = environment;
-  await removeAll(context, environment, before, withData);
+  await removeAll(context, environment, before, { command, withData });
   const targets = before.map(({ host }) => host);
   const after = await context.removal.inventory(environment, targets);
   refuseRemains({ command, environment: name }, after, withData);
@@ -112,7 +112,7 @@ async function removeAll(
   context: Context,
   environment: Environment,
   before: readonly Inventory[],
-  withData: boolean,
+  { command, withData }: Pick<RemovalOptions, 'command' | 'withData'>,
 ): Promise<void> {
   const { removal, terminal } = context;
   const { name } = environment;
@@ -120,8 +120,10 @@ async function removeAll(
   // Nodes end the containers of a service in their own time, for which a promotion does not wait.
   if (environment.orchestrator) await context.hosts.removeOthers(environment, []);
   const releases = await destroyStack(context, name, 'releases');
+  refuseStopped(context, name, command);
   terminal.step('destroy', 'foundation');
   const foundation = await destroyStack(context, name, 'foundation');
+  refuseStopped(context, name, command);
   const targets = before.map(({ host }) => host);
   const left = withVolumes(await removal.inventory(environment, targets), before);
   const remove = (part: readonly Inventory[]) => Promise.all(part.map((each) => removal.remove(each, withData)));
@@ -129,6 +131,14 @@ async function removeAll(
   await remove(left.filter(({ host }) => !schedulesReplicas(host)));
   await remove(left.filter(({ host }) => schedulesReplicas(host)));
   for (const part of [...releases, ...foundation]) await removal.forgetStack(name, part);
+}
+
+/** Throws BrokenError between two steps when the operator wants no more of them. */
+function refuseStopped({ signal }: Context, environment: string, command: string): void {
+  if (!signal.aborted) return;
+  throw new BrokenError(`interrupted: ${environment} is removed in part`, {
+    hint: `Run \`lockage ${command} ${environment}\` again, which removes the rest.`,
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import '../setup/refuse-old-node.mjs';
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
@@ -37,8 +37,7 @@ const program = new Command('lockage')
   .showHelpAfterError('(lockage --help lists the commands)')
   .showSuggestionAfterError()
   .enablePositionalOptions()
-  // A command line that is not understood has changed nothing.
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.refused))
+  .exitOverride()
   .configureHelp({ sortSubcommands: false })
   .addHelpText(
     'after',
@@ -297,7 +296,8 @@ const end = async (code: number | string | null | undefined) => {
   process.exit(code);
 };
 const endWith = async (error: unknown) => {
-  const { reportError } = await import('./report-error.ts');
+  const { reportError, reportWords } = await import('./report-error.ts');
+  if (error instanceof CommanderError) return end(reportWords(error, isJson));
   await end(reportError(error, isJson));
 };
 // What is thrown where nobody waits for it is a bug, too, and would end with a code that says something else.

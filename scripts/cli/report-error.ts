@@ -1,3 +1,4 @@
+import type { CommanderError } from 'commander';
 import { systemError } from '../../infra/system/system-error.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { Redactor } from '../tools/redactor.ts';
@@ -17,4 +18,16 @@ export function reportError(thrown: unknown, json: boolean): number {
   }
   terminal.error(error);
   return exitCodeOf(error);
+}
+
+/**
+ * Returns the exit code of a command line that was not understood, and so has changed nothing, or only asked for help.
+ * Commander has said on stderr what was wrong.
+ */
+export function reportWords({ code, exitCode, message }: CommanderError, json: boolean): number {
+  if (exitCode === 0) return ExitCode.ok;
+  const terminal = new ConsoleTerminal({ json, yes: false, redactor: new Redactor() });
+  const said = code === 'commander.help' ? 'no command was named' : message.replace(/^error: /, '');
+  if (json) terminal.result({ error: { message: said, code: ExitCode.refused, details: [] } }, []);
+  return ExitCode.refused;
 }

@@ -60,6 +60,7 @@ export class ConsoleTerminal implements Terminal {
   #lastDraw = 0;
   #lastWaiting = -Infinity;
   #bytesMoved = 0;
+  #soFar: object = {};
 
   constructor(options: TerminalOptions) {
     this.#options = options;
@@ -195,6 +196,11 @@ export class ConsoleTerminal implements Terminal {
     process[stream].write(`${this.#shown(text)}\n`);
   }
 
+  /** Keeps what a command of several parts has done: an error of a later part has it beside, with `--json`. */
+  soFar(value: object): void {
+    this.#soFar = value;
+  }
+
   /** Prints one of many JSON documents, on a line of its own. */
   entry(value: unknown): void {
     process.stdout.write(`${this.#json(value)}\n`);
@@ -203,7 +209,7 @@ export class ConsoleTerminal implements Terminal {
   error(error: LockageError): void {
     this.#clear();
     const { message, details, hint } = error;
-    if (this.#options.json) this.result({ error: errorJson(error) }, []);
+    if (this.#options.json) this.result({ ...this.#soFar, error: errorJson(error) }, []);
     const lines = [
       `${colors.red('error')}  ${message}`,
       ...details.map((detail) => `       ${detail}`),
@@ -216,7 +222,8 @@ export class ConsoleTerminal implements Terminal {
   bug(error: unknown): void {
     this.#clear();
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (this.#options.json) this.result({ error: { message: messageOf(error), code: ExitCode.bug, details: [] } }, []);
+    if (this.#options.json)
+      this.result({ ...this.#soFar, error: { message: messageOf(error), code: ExitCode.bug, details: [] } }, []);
     process.stderr.write(`${this.#shown(text)}\nThis is a bug of Lockage. Please report it with the lines above.\n`);
   }
 

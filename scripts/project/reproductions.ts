@@ -52,15 +52,29 @@ export async function findReproduction(cwd: string, name: string): Promise<Found
   return readReproduction(reproductionFolder(await reproductionsRoot(cwd), name));
 }
 
-/** Returns all reproductions of a folder's project, by name. */
-export async function listReproductions(cwd: string): Promise<FoundReproduction[]> {
+/**
+ * Returns all reproductions of a folder's project, by name. One whose record cannot be read is told, and left out; where nobody
+ * is to be told, it throws LockageError.
+ */
+export async function listReproductions(
+  cwd: string,
+  tell?: (error: LockageError) => void,
+): Promise<FoundReproduction[]> {
   const folder = reproductionFolder(await reproductionsRoot(cwd), '');
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
   const found = await Promise.all(
-    names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => readReproduction(join(folder, name))),
+    names
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .map((name) =>
+        readReproduction(join(folder, name)).catch((error: unknown) => {
+          if (!tell || !(error instanceof LockageError)) throw error;
+          tell(error);
+          return undefined;
+        }),
+      ),
   );
   return found.filter((each) => each !== undefined);
 }
@@ -72,22 +86,37 @@ async function readReproduction(folder: string): Promise<FoundReproduction | und
     throw new LockageError(`${file} cannot be read: ${error.code ?? error.message}`);
   });
   if (text === undefined) return undefined;
-  const { format: found, host, ...rest } = parsed(file, text);
+  const { format: _, host, ...rest } = parsed(file, text);
   const target = fromRecord(host);
-  if (found !== format || target.kind !== 'host') {
-    throw new LockageError(`${file} has format ${found}, and ${format} is known here`, {
-      hint: 'Use the version of Lockage that wrote it, or a later one.',
-    });
-  }
+  if (target.kind !== 'host') throw damaged(file, 'its host is none');
   return { folder, reproduction: { ...rest, host: target } };
 }
 
 function parsed(file: string, text: string): Written {
-  try {
-    return JSON.parse(text) as Written;
-  } catch (cause) {
-    throw new LockageError(`${file} is damaged: it is no JSON`, { cause });
+  const written = jsonOf(file, text);
+  const { format: found, of, host } = Object(written) as Partial<Written>;
+  if (found !== undefined && found !== format) {
+    throw new LockageError(`${file} has format ${found}, and ${format} is known here`, {
+      hint: 'Use the version of Lockage that wrote it, or a later one.',
+    });
   }
+  if (typeof Object(of).release?.version !== 'string') throw damaged(file, 'it names no release');
+  if (typeof Object(host).url !== 'string') throw damaged(file, 'it names no host');
+  return written as Written;
+}
+
+function jsonOf(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw damaged(file, 'it is no JSON');
+  }
+}
+
+function damaged(file: string, why: string): LockageError {
+  return new LockageError(`${file} is damaged: ${why}`, {
+    hint: 'Make it again: `lockage reproduce`, or `lockage env up`.',
+  });
 }
 
 /** Writes the record of a reproduction, in place of the one before. */

@@ -1,4 +1,4 @@
-import { LockedError } from '../../../pipelines/errors.ts';
+import { InterruptedError, LockageError, LockedError } from '../../../pipelines/errors.ts';
 import type { EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
 import { withReproductionLock } from '../../project/reproduction-lock.ts';
 import {
@@ -19,14 +19,14 @@ import { statusOf } from './status.ts';
 
 /** Runs `lockage env ls`. The record of what is gone goes with it. */
 export async function envListCommand(flags: Flags, signal: AbortSignal): Promise<void> {
-  const all = await listReproductions(process.cwd());
+  const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redactor: new Redactor(), signal });
+  const all = await listReproductions(process.cwd(), ({ message }) => terminal.note(message));
   const asked = await Promise.all(all.map(async (found) => ({ found, life: await lifeOn(found) })));
   const timed = asked.flatMap(({ found, life }) => (life ? [{ found, life }] : []));
   const rows = await Promise.all(timed.map((each) => rowOf(each, signal)));
   const gone = timed.filter(({ life }) => life.kind === 'gone');
   for (const { found } of gone) await forget(found);
   const shown = { rows: rows.filter((row) => row !== undefined), gone: gone.map(({ found }) => found.reproduction) };
-  const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redactor: new Redactor(), signal });
   terminal.result(environmentsJson(shown), environmentsLines(shown, Date.now(), process.stdout.columns));
 }
 
@@ -52,8 +52,15 @@ async function rowOf({ found, life }: Timed, signal: AbortSignal) {
   const { folder } = found;
   const reproduction = await asHostSays(found, life);
   const isThere = life.kind === 'up' || life.kind === 'stays';
-  const status = isThere ? await statusFound({ folder, reproduction }, signal) : undefined;
-  return { reproduction, life, ...(status ? { status } : {}) };
+  if (!isThere) return { reproduction, life };
+  try {
+    const status = await statusFound({ folder, reproduction }, signal);
+    return { reproduction, life, ...(status ? { status } : {}) };
+  } catch (error) {
+    // One whose record is damaged hides no other one.
+    if (!(error instanceof LockageError) || error instanceof InterruptedError) throw error;
+    return { reproduction, life, error: [error.message, ...error.details] };
+  }
 }
 
 /** What counts is the deadline that the host has: a killed command may have got no further than that, or than its record. */

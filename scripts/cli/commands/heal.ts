@@ -14,12 +14,14 @@ export async function healCommand(name: string | undefined, flags: Flags, signal
     const { project, terminal } = context;
     const all = name === undefined ? await thoseThatRun(context) : [environmentNamed(project, name).name];
     const results: [environment: string, result: HealResult][] = [];
+    const done = () => ({ app: project.app, environments: results.map(healJson) });
     for (const environment of all) {
       const result = await perform(context, 'heal', { environment, ...requestOf(flags) }, waitOf(flags));
       results.push([environment, result]);
+      terminal.soFar(done());
       if (!flags.json) terminal.result({}, healLines(environment, result));
     }
-    if (flags.json) terminal.result({ app: project.app, environments: results.map(healJson) }, []);
+    if (flags.json) terminal.result(done(), []);
   });
 }
 

@@ -1,5 +1,6 @@
 import { observe } from '../../../infra/hosts/observe.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
+import { InterruptedError, LockageError } from '../../../pipelines/errors.ts';
 import { archivedStatus } from '../../../pipelines/inspection/archived.ts';
 import { withBlocks } from '../../../pipelines/inspection/blocked.ts';
 import {
@@ -50,7 +51,7 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
  * what was archived and is configured no more.
  */
 async function showAll(context: CommandContext, signal: AbortSignal): Promise<EnvironmentStatus[]> {
-  const reproduced = await listReproductions(process.cwd());
+  const reproduced = await listReproductions(process.cwd(), ({ message }) => context.terminal.note(message));
   const [pipeline, ...others] = await Promise.all([
     statusOf(context),
     ...reproduced.map((each) => statusOfReproduction(each, signal)),
@@ -95,8 +96,15 @@ export async function statusOf({
 async function statusOfReproduction(found: FoundReproduction, signal: AbortSignal): Promise<EnvironmentStatus[]> {
   const over = await overOf(found);
   if (over) return [overStatus(found, overText(found, over))];
-  const context = await openReproduction(found, { keyless: true }, signal);
-  return statusOf(context).finally(() => context.connections.close());
+  try {
+    const context = await openReproduction(found, { keyless: true }, signal);
+    return await statusOf(context).finally(() => context.connections.close());
+  } catch (error) {
+    // One whose record is damaged hides no other one.
+    if (!(error instanceof LockageError) || error instanceof InterruptedError) throw error;
+    const { message, details } = error;
+    return [{ ...overStatus(found, ''), warnings: [], problems: [message, ...details] }];
+  }
 }
 
 /** Nothing of it is to be expected on its host, so nothing is missing there. */

@@ -12,6 +12,8 @@ export interface EnvironmentRow {
   readonly life: FoundLife;
   /** absent: there is nothing to look at */
   readonly status?: EnvironmentStatus;
+  /** why its record cannot be read, in lines */
+  readonly error?: readonly string[];
 }
 
 /** All environments with a time, and those of which nothing was left. */
@@ -67,7 +69,8 @@ function versionOf({ reproduction, status }: EnvironmentRow): string {
 }
 
 /** What a person should know of an environment, in two words. */
-export function stateOf({ life, status }: EnvironmentRow): string {
+export function stateOf({ life, status, error }: EnvironmentRow): string {
+  if (error !== undefined) return 'in trouble';
   switch (life.kind) {
     case 'silent':
       return 'no answer';
@@ -84,12 +87,12 @@ export function stateOf({ life, status }: EnvironmentRow): string {
   }
 }
 
-function noteLines({ reproduction, life, status }: EnvironmentRow): string[] {
+function noteLines({ reproduction, life, status, error }: EnvironmentRow): string[] {
   const others = urlsOf(reproduction).slice(1);
   const again = `\`lockage env up ${reproduction.name} --ttl 4h\``;
   const notes = [
     ...others.map(({ role, url }) => colors.dim(`${role} ${url}`)),
-    ...(status?.problems ?? []).map((problem) => `${colors.red('✗')} ${problem}`),
+    ...[...(status?.problems ?? []), ...(error ?? [])].map((problem) => `${colors.red('✗')} ${problem}`),
     ...(life.kind === 'silent' ? [`${colors.yellow('!')} ${life.error}`] : []),
     ...(life.kind === 'stays'
       ? [`${colors.yellow('!')} nothing removes it after its time: ${again} gives it one`]
@@ -107,7 +110,7 @@ function goneLine({ name, time, host }: Reproduction, now: number): string {
 export function environmentsJson({ rows, gone }: Environments): object {
   return {
     environments: rows.map((row) => {
-      const { reproduction, life, status } = row;
+      const { reproduction, life, status, error } = row;
       const { name, of, host } = reproduction;
       return {
         ...{ name, from: { environment: of.environment, revision: of.number }, version: versionOf(row) },
@@ -115,7 +118,7 @@ export function environmentsJson({ rows, gone }: Environments): object {
         urls: urlsOf(reproduction),
         until: untilOf(life),
         state: stateOf(row),
-        problems: [...(status?.problems ?? []), ...(life.kind === 'silent' ? [life.error] : [])],
+        problems: [...(status?.problems ?? []), ...(error ?? []), ...(life.kind === 'silent' ? [life.error] : [])],
       };
     }),
     gone: gone.map(({ name }) => name),

@@ -61,6 +61,7 @@ test('environments with a time, a line each, with what a person should know belo
     row('bert', 'ending'),
     row('carl', 'stays'),
     row('dora', 'absent'),
+    { reproduction: made('emil'), life: { kind: 'up', until, now: 0 } as const, error: ['its record is damaged'] },
   ];
   expect(plain(environmentsLines({ rows, gone: [made('old')] }, now))).toEqual([
     '        from     version  host    URL                  until  state',
@@ -73,6 +74,8 @@ test('environments with a time, a line each, with what a person should know belo
     'carl    prod@12  1.4.0    test-3  http://10.0.0.3:80/  16:40  never goes',
     '  ! nothing removes it after its time: `lockage env up carl --ttl 4h` gives it one',
     'dora    prod@12  1.4.0    test-3  http://10.0.0.3:80/  16:40  not there',
+    'emil    prod@12  1.4.0    test-3  http://10.0.0.3:80/  16:40  in trouble',
+    '  ✗ its record is damaged',
     'old: its time was over at 16:40, nothing of it is left on test-3, and its record is gone',
   ]);
   expect(plain(environmentsLines({ rows: [], gone: [] }, now))).toEqual(['no environment with a time']);

@@ -1,6 +1,8 @@
 import { PassThrough } from 'node:stream';
+import { CommanderError } from 'commander';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { InterruptedError, LockageError } from '../../../pipelines/errors.ts';
+import { reportWords } from '../../../scripts/cli/report-error.ts';
 import { ConsoleTerminal } from '../../../scripts/cli/terminal.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 import { visible } from '../../../scripts/tools/visible.ts';
@@ -70,6 +72,36 @@ test('a bug is a JSON document too, where one is expected', () => {
   const message = said.replace('hunter2-of-prod', '[secret]');
   expect(JSON.parse(out)).toEqual({ error: { message, code: 70, details: [] } });
   expect(err).toContain('This is a bug of Lockage');
+});
+
+test('an error of a later part has beside it what was done before, as one JSON document', () => {
+  const it = terminal(true);
+  it.soFar({ environments: [{ name: 'dev', outcome: 'healed' }] });
+  it.error(error);
+  expect(JSON.parse(out)).toMatchObject({
+    environments: [{ name: 'dev', outcome: 'healed' }],
+    error: { message: expect.stringContaining('[secret]'), code: 2 },
+  });
+});
+
+describe('a command line that is not understood', () => {
+  const unknown = new CommanderError(1, 'commander.unknownOption', "error: unknown option '--chek'");
+  const help = new CommanderError(1, 'commander.help', '(outputHelp)');
+  test.each([
+    ['is a JSON document where one is expected', unknown, "unknown option '--chek'"],
+    ['that names no command is one, too', help, 'no command was named'],
+  ])('%s', (_what, thrown, message) => {
+    terminal();
+    expect(reportWords(thrown, true)).toBe(2);
+    expect(JSON.parse(out)).toEqual({ error: { message, code: 2, details: [] } });
+  });
+
+  test('is said once where none is, and help is no error', () => {
+    terminal();
+    expect(reportWords(unknown, false)).toBe(2);
+    expect(reportWords(new CommanderError(0, 'commander.helpDisplayed', '(outputHelp)'), true)).toBe(0);
+    expect(out + err).toBe('');
+  });
 });
 
 test('colours of Lockage stay where there are any, and no other sequence does', () => {

@@ -69,6 +69,25 @@ test('a record that is damaged, or of a later format, is refused by its file', a
   await expect(findReproduction(cwd, 'prod-here')).rejects.toThrow('has format 9, and 1 is known here');
 });
 
+test.each([
+  ['nothing', '', 'it is no JSON'],
+  ['half of it', '{"format":1,"name":"prod-he', 'it is no JSON'],
+  ['null', 'null', 'it names no release'],
+  ['a list', '[]', 'it names no release'],
+  ['no release', '{"format":1,"host":{"name":"here","url":"unix:///x"}}', 'it names no release'],
+  ['no host', '{"format":1,"of":{"release":{"version":"1.0.0"}}}', 'it names no host'],
+])('a record that has %s is told by its file, and hides no other one', async (_what, text, why) => {
+  await write('before');
+  await write('prod-here');
+  const file = join(reproductionFolder(cwd, 'prod-here'), 'reproduction.json');
+  await writeFile(file, text);
+  const told: string[] = [];
+  const found = await listReproductions(cwd, ({ message }) => told.push(message));
+  expect(found.map(({ reproduction }) => reproduction.name)).toEqual(['before']);
+  expect(told).toEqual([`${file} is damaged: ${why}`]);
+  await expect(listReproductions(cwd)).rejects.toThrow(why);
+});
+
 test('its secrets are files of the owner alone, and are read as they were written', async () => {
   const folder = reproductionFolder(cwd, 'prod-here');
   await writeSecret(folder, 'TOKEN', 'two\nlines');
