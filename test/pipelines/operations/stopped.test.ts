@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { InterruptedError, LockageError, LockedError } from '../../../pipelines/errors.ts';
+import { BrokenError, InterruptedError, LockageError, LockedError } from '../../../pipelines/errors.ts';
 import type { OperationName } from '../../../pipelines/operations/perform.ts';
 import { accessory } from '../model/values.ts';
 import { errorOf, onHosts, worldOf } from './situations.ts';
@@ -40,6 +40,26 @@ describe('a wish to stop before the first change', () => {
         .filter((name) => name.includes('2.0.0')),
     ).toEqual([]);
   });
+});
+
+describe('a wish to stop in the middle', () => {
+  test.each([1, 2])(
+    'after step %i of a removal is heard before the next, and the same command ends it',
+    async (step) => {
+      const world = await start('1.0.0', '2.0.0');
+      world.at('removal.destroyStack done', () => world.interrupt(), step);
+      const error = await errorOf(world, 'destroy', { environment, withData: true });
+      expect(error).toBeInstanceOf(BrokenError);
+      expect(error).toMatchObject({
+        message: 'interrupted: prod is removed in part',
+        hint: expect.stringContaining('again'),
+      });
+      expect([...world.place().locks]).toEqual([]);
+      world.calm();
+      await world.perform('destroy', { environment, withData: true });
+      expect(world.place().present()).toEqual([]);
+    },
+  );
 });
 
 describe('an operation that has changed nothing', () => {
