@@ -36,7 +36,7 @@ visit() {
     code=0
     said=$(request "$1" "$2" "$3" "$4" 2>&1) || code=$?
     case $code$said in 0* | 1HTTP/1.[0-9]\ [1-4]*) echo "port $2 answers" && return ;; esac
-    if [ "$code" -ne 1 ] || [ "$(date +%s)" -ge "$5" ]; then break; fi
+    if [ "$code" -ne 1 ] || [ "$(clock)" -ge "$5" ]; then break; fi
     sleep 0.2
   done
   echo "port $2 silent $said"
@@ -50,7 +50,7 @@ export const askingCommands = String.raw`  probe)
     path=/${'$'}{at#*/}
     at=${'$'}{at%%/*}
     good=0
-    end=$(($(date +%s) + $4))
+    end=$(($(clock) + $4))
     while :; do
       code=0
       said=$(request "${'$'}{at%:*}" "${'$'}{at##*:}" "${'$'}{5:-$at}" "$path") || code=$?
@@ -63,7 +63,7 @@ export const askingCommands = String.raw`  probe)
         good=0
         echo "$said"
       fi
-      if [ "$(date +%s)" -ge "$end" ]; then exit 5; fi
+      if [ "$(clock)" -ge "$end" ]; then exit 5; fi
       sleep "$3"
     done
     ;;
@@ -78,7 +78,7 @@ export const askingCommands = String.raw`  probe)
       set -- "$at" "$@"
     fi
     address=$1
-    end=$(($(date +%s) + $2))
+    end=$(($(clock) + $2))
     shift 2
     while [ $# -ge 3 ]; do
       visit "$address" "$1" "$2" "$3" "$end" &

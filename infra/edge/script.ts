@@ -7,7 +7,7 @@ import { askingCommands, askingFunctions } from './asking.ts';
  *   sets/ID/PORT.among                    how many containers the first one leads to, if they are several
  *   sets/ID/to/PORT/PRIMARY,FALLBACK      all of it as a name (with `,AMONG`), which is how Caddy finds it; edges of before read the files
  *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
- *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`
+ *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`, due by uptime
  *   confirmed                             the last switch that was confirmed: `OPERATION PREVIOUS-SET`
  *   fence                                 who may act: `REVISION OPERATION RECORDED-REVISION`
  *   record                                a copy of what is recorded, for operators who have lost it; replaced by one rename
@@ -27,6 +27,11 @@ cd "${'$'}{EDGE_LIVE:-/live}"
 fail() {
   echo "$2" >&2
   exit "$1"
+}
+
+# clock: seconds that only go forward, whoever sets the time; after a restart of the host from the beginning
+clock() {
+  cut -d. -f1 /proc/uptime
 }
 
 { read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || boot=unknown
@@ -254,10 +259,10 @@ const keepingCommands = String.raw`  run)
     done
     ;;
   due)
-    # A clock that went back must not leave a switch unconfirmed for ever.
+    # What is due by the clock of a host that has restarted since is due now, or within the time that it had.
     held
     read_pending || exit 0
-    left=$((due - $(date +%s)))
+    left=$((due - $(clock)))
     if [ "$left" -le 0 ] || [ "$left" -gt "$seconds" ]; then take_back; fi
     ;;
   claim)
@@ -288,7 +293,7 @@ const keepingCommands = String.raw`  run)
     read_pending || previous=$(current)
     if [ "$3" -gt 0 ]; then
       guard_lives || fail 7 "nobody would take an unconfirmed switch back: the guard has ended"
-      put pending "$(($(date +%s) + $3)) $operation $previous $3"
+      put pending "$(($(clock) + $3)) $operation $previous $3"
       point_at "$1"
       rm -f confirmed
     else

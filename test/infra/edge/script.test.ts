@@ -23,6 +23,8 @@ beforeEach(() => {
 });
 afterEach(() => edge.remove());
 
+const upFor = () => Math.floor(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]));
+
 /** Host after a first release of an operation of its own. */
 async function serving(release: string): Promise<string> {
   const set = edge.deliver(routesTo(release));
@@ -187,11 +189,22 @@ describe('the guard', () => {
     expect((await edge.run('show')).stdout).toContain('guard dead');
   });
 
-  test('takes a switch back after a restart, also where the clock went back', async () => {
+  test('counts by the clock that nobody sets', async () => {
+    await serving('old');
+    await edge.guard();
+    const next = edge.deliver(routesTo('new'));
+    expect((await edge.run('switch', next, '2:op:1:', '30')).code).toBe(0);
+    const due = Number(readlinkSync(edge.live('pending')).split(' ')[0]);
+    expect(Math.abs(due - upFor() - 30)).toBeLessThan(15);
+    await edge.run('due');
+    expect(await edge.serves()).toBe(next);
+  });
+
+  test('takes a switch back after a restart, which begins its clock again', async () => {
     const before = await serving('old');
     const next = edge.deliver(routesTo('new'));
     await edge.run('switch', next, '2:op:1:', '0');
-    symlinkSync(`${Math.floor(Date.now() / 1000) + 99_999} op ${before} 20`, edge.live('pending'));
+    symlinkSync(`${upFor() + 99_999} op ${before} 20`, edge.live('pending'));
     await edge.run('tidy');
     await edge.guard();
     while ((await edge.serves()) === next) await sleep(50);
