@@ -21,7 +21,8 @@ import { deployMachines, forgetMachines } from './deploy.ts';
 import { findOrBuildImage } from './images.ts';
 import { machineInputs } from './inputs.ts';
 import { backendsOf, loadBalancerOf } from './load-balancer.ts';
-import { hostKeysError, refuseElsewhere } from './refusals.ts';
+import { refuseElsewhere } from './here.ts';
+import { hostKeysError } from './refusals.ts';
 import { needsReplacement, standingHosts } from './state.ts';
 
 /** An environment that makes its own machines. */
@@ -39,7 +40,7 @@ export async function ensureMachines(
   const { records, session } = dependencies;
   const { name } = asked;
   const recorded = await records.machines(name);
-  refuseElsewhere(name, recorded);
+  await refuseElsewhere(dependencies, name, recorded);
   const before = recorded?.machines ?? [];
   const serving = await poolOf(dependencies, name, before);
   const takesOver = image !== undefined && (await needsReplacement(dependencies, asked, image));

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
@@ -10,6 +9,7 @@ import { withAddresses } from './addresses.ts';
 import { forgetUnlessNeeded, startAtBoot } from './boot.ts';
 import { withMachinesLock, type Dependencies } from './dependencies.ts';
 import { ensureMachines } from './ensure.ts';
+import { areHere } from './here.ts';
 import { buildAndRecord } from './images.ts';
 import { loadBalancerView } from './load-balancer.ts';
 import { pointLoadBalancer, reconcileMachines } from './reconcile.ts';
@@ -89,7 +89,7 @@ export class MachinesAdapter implements Machines {
   async loadBalancer(environment: Environment): Promise<LoadBalancerView | undefined> {
     const { records, session } = this.#dependencies;
     const recorded = await records.machines(environment.name);
-    if (!recorded?.loadBalancer || recorded.network?.computer !== hostname()) return undefined;
+    if (!recorded?.loadBalancer || !(await areHere(this.#dependencies, environment.name, recorded))) return undefined;
     const record = await records.environment(environment.name);
     const current = currentRevision(record.ledger);
     const serving = current ? existingContainers(record, current) : [];

@@ -1,10 +1,8 @@
 /** The reasons that keep an environment's machines from being made, changed or removed. */
-import { hostname } from 'node:os';
 import path from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
-import type { MachinesRecord } from '../records.ts';
 
 /**
  * Throws LockageError when a machine differs from what is configured. Its containers would have to be moved off first,
@@ -58,15 +56,6 @@ export function refuseDataLoss({ name, accessories }: Environment, leaving: read
     `${leaving.map((machine) => machine.name).join(', ')}: no longer configured, but may hold data of an accessory`,
     { hint: `Copy it elsewhere; \`lockage destroy ${name} --volumes\` with the machines configured removes it.` },
   );
-}
-
-/** Refuses machines that are on another computer. Throws LockageError. */
-export function refuseElsewhere(environment: string, recorded: MachinesRecord | undefined): void {
-  const computer = recorded?.network?.computer;
-  if (computer === undefined || computer === hostname()) return;
-  throw new LockageError(`the machines of ${environment} are on ${computer}, and this is ${hostname()}`, {
-    hint: `Run the command on ${computer}: machines are reached from there only.`,
-  });
 }
 
 /** Refuses to make or remove machines without root on Linux. Throws LockageError. */

@@ -8,12 +8,14 @@ import { machinesStack } from '../../pulumi/stack-names.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
 import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
-import { refuseElsewhere, refuseWithoutRoot } from './refusals.ts';
+import { refuseElsewhere } from './here.ts';
+import { refuseWithoutRoot } from './refusals.ts';
 
 /** Refuses to remove an environment's machines from another computer, or as another user than made them. Throws LockageError. */
-export async function refuseRemoval({ project, records, session }: Dependencies, environment: string): Promise<void> {
+export async function refuseRemoval(dependencies: Dependencies, environment: string): Promise<void> {
+  const { project, records, session } = dependencies;
   const recorded = await records.machines(environment);
-  refuseElsewhere(environment, recorded);
+  await refuseElsewhere(dependencies, environment, recorded);
   const here = await machinesHere(session.machines, { app: project.app, environment });
   if (recorded || here.length > 0) refuseWithoutRoot();
 }
@@ -31,7 +33,7 @@ export async function removeForGood(dependencies: Dependencies, environment: str
 export async function removeEverything(dependencies: Dependencies, environment: string): Promise<void> {
   const { project, records, session, stacks } = dependencies;
   const recorded = await records.machines(environment);
-  refuseElsewhere(environment, recorded);
+  await refuseElsewhere(dependencies, environment, recorded);
   for (const machine of recorded?.machines ?? []) await disconnect(dependencies, machine);
   if (recorded) await (await stacks()).destroy(machinesStack(environment), providerContext(session, false));
   const place = { app: project.app, environment };

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { StartedMachine } from '../../../pipelines/operations/ports/machines.ts';
 import { providerContext, type Session } from '../../context/session.ts';
@@ -7,6 +6,7 @@ import { ensureLoadBalancer } from '../../machines/load-balancer/load-balancer.t
 import { ensureMachine, machineState } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
+import { areHere } from './here.ts';
 
 /**
  * Starts what is recorded of an environment's machines on this computer, with their bridge and their load balancer, as
@@ -16,7 +16,7 @@ import type { Dependencies } from './dependencies.ts';
 export async function startMachines(dependencies: Dependencies, environment: string): Promise<StartedMachine[]> {
   const { records, session } = dependencies;
   const recorded = await records.machines(environment);
-  if (!recorded?.network || recorded.network.computer !== hostname()) return [];
+  if (!recorded?.network || !(await areHere(dependencies, environment, recorded))) return [];
   await ensureBridge(recorded.network);
   // A state lists its resources in no order of its own.
   const machines = recorded.machines.toSorted((a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }));

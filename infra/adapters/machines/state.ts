@@ -3,22 +3,24 @@ import { machineState, type MachineState } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
 import type { Dependencies } from './dependencies.ts';
+import { refuseElsewhere } from './here.ts';
 import { settingsOf } from './inputs.ts';
 import { backendsOf, loadBalancerNotes, loadBalancerOf, refuseForeignAddress } from './load-balancer.ts';
-import { differing, refuseElsewhere, refuseOtherwise, refuseWithoutRoot } from './refusals.ts';
+import { differing, refuseOtherwise, refuseWithoutRoot } from './refusals.ts';
 
 /**
  * Returns whether an image, with today's configuration, needs other machines than those that serve. Throws
  * LockageError.
  */
 export async function needsReplacement(
-  { project, records }: Dependencies,
+  dependencies: Dependencies,
   environment: Environment,
   image: string,
 ): Promise<boolean> {
+  const { project, records } = dependencies;
   refuseWithoutRoot();
   const recorded = await records.machines(environment.name);
-  refuseElsewhere(environment.name, recorded);
+  await refuseElsewhere(dependencies, environment.name, recorded);
   const own = configuredMachines(environment, recorded);
   if (!environment.machines || own.length < environment.hosts.length) return true;
   const settings = { ...settingsOf(project, environment.machines), image };
@@ -34,7 +36,7 @@ export async function pendingChanges(dependencies: Dependencies, environment: En
   if (!machines) return [];
   const recorded = await dependencies.records.machines(environment.name);
   const own = configuredMachines(environment, recorded);
-  refuseElsewhere(environment.name, recorded);
+  await refuseElsewhere(dependencies, environment.name, recorded);
   refuseForeignAddress(machines.address);
   const settings = settingsOf(dependencies.project, machines);
   for (const machine of own) refuseOtherwise(environment.name, machine, settings);

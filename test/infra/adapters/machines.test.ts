@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Dependencies } from '../../../infra/adapters/machines/dependencies.ts';
+import { areHere, refuseElsewhere } from '../../../infra/adapters/machines/here.ts';
 import { MachinesAdapter } from '../../../infra/adapters/machines/machines.ts';
 import { startMachine } from '../../../infra/adapters/machines/start.ts';
 import type { MachinesRecord } from '../../../infra/adapters/records.ts';
@@ -38,6 +39,26 @@ test('nothing is forgotten of machines that are on another computer', async () =
   await expect(removed).rejects.toThrow(`the machines of qa are on desk, and this is ${hostname()}`);
   await expect(removed).rejects.toThrow(LockageError);
   expect(begun).toEqual([]);
+});
+
+test('machines are known on the computer that they are on, also when it was given another name', async () => {
+  const session = sessionIn(folder);
+  const { environment, name, app } = machineInputs;
+  const network = { app, environment, bridge: 'lk0', subnet: '10.99.1', computer: 'its-earlier-name' };
+  const recorded: MachinesRecord = { network, machines: [machineInputs] };
+  const place = { project: { app }, session } as unknown as Dependencies;
+  expect(await areHere(place, environment, recorded)).toBe(false);
+  await expect(refuseElsewhere(place, environment, recorded)).rejects.toThrow('are on its-earlier-name, and this is');
+
+  const home = join(session.machines.machines, name);
+  mkdirSync(home, { recursive: true });
+  const manifest = { app, environment, made: madeFrom(machineInputs), kind: machineInputs.kind, complete: true };
+  writeFileSync(join(home, 'machine.json'), JSON.stringify(manifest));
+  expect(await areHere(place, environment, recorded)).toBe(true);
+  await refuseElsewhere(place, environment, recorded);
+  // Of another environment, or of machines that are not recorded.
+  expect(await areHere(place, 'another', recorded)).toBe(false);
+  expect(await areHere(place, environment, { network, machines: [] })).toBe(false);
 });
 
 test('a machine that is gone, or does not come up, is told of and keeps no other one from its start', async () => {
