@@ -116,6 +116,8 @@ async function build(folder: string, recipe: Recipe): Promise<CachedImage> {
     const contents = await recordContents(draft, path.join(draft, rootArchive));
     if (recipe.bootable) await makeDisk(draft, path.join(draft, rootArchive));
     await writeFile(path.join(draft, 'digest'), `${digest}\n`);
+    // It is complete by its name, so all of it has to be on the disk before it has that, also after a power cut.
+    await runProgram(['sync', '--file-system', draft], buildDeadline);
     await rename(draft, folder);
     return { folder, digest, contents };
   } finally {
