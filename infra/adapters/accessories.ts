@@ -20,12 +20,14 @@ interface FoundAccessory {
   readonly found: ContainerDetails;
 }
 
+type AccessorySession = Pick<Session, 'connections' | 'signal' | 'lock' | 'mask'>;
+
 /** The accessories of environments, on their hosts. */
 export class AccessoriesAdapter implements Accessories {
   readonly #app: string;
-  readonly #session: Pick<Session, 'connections' | 'signal'>;
+  readonly #session: AccessorySession;
 
-  constructor(app: string, session: Pick<Session, 'connections' | 'signal'>) {
+  constructor(app: string, session: AccessorySession) {
     this.#app = app;
     this.#session = session;
   }
@@ -37,6 +39,7 @@ export class AccessoriesAdapter implements Accessories {
 
   async restart(place: AccessoryPlace): Promise<void> {
     const { engine, found } = await this.#find(place);
+    await this.#session.lock?.check();
     try {
       await engine.restartContainer(found.Id, accessoryGrace);
       await this.#untilItWorks(engine, place);
@@ -82,6 +85,7 @@ export class AccessoriesAdapter implements Accessories {
     { prove }: { readonly prove: boolean },
   ): Promise<BackupResult> {
     const { signal } = this.#session;
+    const mask = (text: string) => this.#session.mask(text);
     const { engine, found } = await this.#find({ environment, accessory });
     const program = await dataProgramOf(engine, accessory, found);
     const started = performance.now();
@@ -91,7 +95,7 @@ export class AccessoriesAdapter implements Accessories {
       const place = { app: this.#app, environment: environment.name, accessory, found };
       const backup = await wholeBackup(draft, program.ownEnd);
       if (prove)
-        await proveRestore(engine, place, program, { backup, signal }).catch((error: unknown) => unproven(error));
+        await proveRestore(engine, place, program, { backup, signal, mask }).catch((error: unknown) => unproven(error));
     };
     const bytes = await dumpInto(engine, found.Id, program, { file, signal, check });
     return prove ? { bytes, took, proven: performance.now() - started - took } : { bytes, took };
@@ -113,6 +117,8 @@ export class AccessoriesAdapter implements Accessories {
     const { name } = place.accessory;
     const program = await dataProgramOf(engine, place.accessory, found);
     const backup = await wholeBackup(file, program.ownEnd);
+    // To read it may take minutes, in which somebody may take over.
+    await this.#session.lock?.check();
     try {
       await takeIn(engine, found.Id, program, { backup, signal: this.#session.signal });
     } catch (error) {
@@ -129,7 +135,8 @@ export class AccessoriesAdapter implements Accessories {
 
   async #untilItWorks(engine: Engine, { environment, accessory }: AccessoryPlace): Promise<void> {
     const name = accessoryName({ app: this.#app, environment: environment.name, name: accessory.name });
-    await untilAccessoryWorks(engine, name, accessory.health?.timeout);
+    const mask = (text: string) => this.#session.mask(text);
+    await untilAccessoryWorks(engine, name, accessory.health?.timeout, { mask });
   }
 
   async #find(wanted: AccessoryPlace): Promise<FoundAccessory> {

@@ -69,8 +69,9 @@ export class RemovalAdapter implements Removal {
   }
 
   async remove(inventory: Inventory, withData: boolean): Promise<void> {
-    const engine = await this.#dependencies.session.connections.engine(inventory.host);
-    await removeInventory(engine, inventory, withData);
+    const { connections, lock } = this.#dependencies.session;
+    const engine = await connections.engine(inventory.host);
+    await removeInventory(engine, inventory, { withData, checkLock: async () => lock?.check() });
   }
 
   async forgetStack(environment: string, part: StackPart): Promise<void> {

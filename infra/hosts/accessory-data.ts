@@ -7,7 +7,7 @@ import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/clie
 import type { Place } from '../resources/inputs.ts';
 import { removeLeftDrafts, streamAtomic } from '../system/atomic-file.ts';
 import { accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
-import { namesBeside } from '../workloads/foundation/standing-container.ts';
+import { namesBeside, type Waiting } from '../workloads/foundation/standing-container.ts';
 import { proofLabels, removeLeftProofs } from '../workloads/backup-proofs.ts';
 import { removeOwn } from '../workloads/own-container.ts';
 import { dataOf, endMark, type Backup } from './backup-file.ts';
@@ -91,7 +91,7 @@ export async function proveRestore(
   engine: Engine,
   place: Place & { readonly accessory: Accessory; readonly found: ContainerDetails },
   program: DataProgram,
-  from: { readonly backup: Backup; readonly signal: AbortSignal },
+  from: { readonly backup: Backup } & Waiting,
 ): Promise<void> {
   const { accessory } = place;
   const { trial } = namesBeside(accessoryName({ ...place, name: accessory.name }));
@@ -100,7 +100,7 @@ export async function proveRestore(
   try {
     await engine.createContainer(name, trialBody(place, await proofLabels(place)));
     await engine.startContainer(name);
-    await untilAccessoryWorks(engine, name, accessory.health?.timeout, from.signal);
+    await untilAccessoryWorks(engine, name, accessory.health?.timeout, from);
     await afterItsStart(from.signal, () => takeIn(engine, name, program, from));
   } finally {
     await removeOwn(engine, place, name).catch(() => undefined);

@@ -2,6 +2,7 @@ import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
+import type { Clearing } from '../workloads/runtime.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
 
 /**
@@ -12,7 +13,7 @@ export function inventoryOf(engine: Engine, host: Target, place: Place, ownLock:
   return runtimeOf(host).inventory(engine, place, ownLock);
 }
 
-/** Removes everything in the inventory, containers first; data only if `withData`. Ignores what is already gone. */
-export function removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
-  return runtimeOf(inventory.host).removeInventory(engine, inventory, withData);
+/** Removes everything in the inventory, containers first; data only where that is asked for. Ignores what is already gone. */
+export function removeInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void> {
+  return runtimeOf(inventory.host).removeInventory(engine, inventory, clearing);
 }

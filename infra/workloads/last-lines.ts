@@ -9,9 +9,9 @@ const mostLines = 10;
 const longestLine = 2000;
 
 /** Returns the last lines of a container that failed: none where they cannot be read, as they must not hide the failure. */
-export async function lastLogLines(engine: Engine, name: string): Promise<string[]> {
+export async function lastLogLines(engine: Engine, name: string, mask?: (text: string) => string): Promise<string[]> {
   const output = engine.logs(name, { tail: mostLines, signal: AbortSignal.timeout(5000) });
-  return lastLinesOf(output, mostLines).catch(() => []);
+  return lastLinesOf(output, mostLines, mask).catch(() => []);
 }
 
 /**

@@ -30,8 +30,8 @@ export interface Runtime {
   silence(view: HostView, views: readonly HostView[]): string | undefined;
   /** Lists everything of an environment, whatever the record says. `ownLock`: the caller holds the lock there. */
   inventory(engine: Engine, place: Place, ownLock: boolean): Promise<Inventory>;
-  /** Removes everything in an inventory, containers first; data only if `withData`. Ignores what is already gone. */
-  removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void>;
+  /** Removes everything in an inventory, containers first; data only where that is asked for. Ignores what is already gone. */
+  removeInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void>;
   /** Removes the workloads of an environment's releases that have none of these names. */
   removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void>;
   /** Ends what runs, or is about to, of some roles. Throws LockageError unless nothing of them runs any more. */
@@ -44,6 +44,14 @@ export interface Runtime {
   logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine>;
   /** Returns a container of a workload in which commands can be run. Throws LockageError when there is none. */
   execTarget(connections: Connections, name: string): Promise<ExecTarget>;
+}
+
+/** The way in which everything of an environment is removed. */
+export interface Clearing {
+  /** also the data of its accessories */
+  readonly withData: boolean;
+  /** Throws when somebody else has taken over: what is there by now is theirs. */
+  checkLock(): Promise<void>;
 }
 
 /** The environment that a report covers, and how to reach it. */

@@ -12,6 +12,7 @@ import type { Connections } from '../../docker/connections.ts';
 import { labels, passingParts } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type {
+  Clearing,
   DriftLook,
   Ending,
   ExecTarget,
@@ -71,8 +72,8 @@ export class ContainerRuntime implements Runtime {
     return hostInventory(engine, this.#host, place, ownLock);
   }
 
-  removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
-    return removeHostInventory(engine, inventory, withData);
+  removeInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void> {
+    return removeHostInventory(engine, inventory, clearing);
   }
 
   async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {

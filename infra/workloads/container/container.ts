@@ -56,10 +56,12 @@ export async function placeContainer(
 async function made(engine: Engine, context: ProviderContext, inputs: ContainerInputs): Promise<string> {
   const { app, environment, host, spec } = inputs;
   const body = await requestOf(inputs, host.name, spec);
+  await context.checkLock();
   try {
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
     return await withHeldImage(engine, spec.image, async (image) => {
       const details = await engine.inspectImage(image);
+      await context.checkLock();
       const request = { ...withNamelessVolumes(body, details), Image: image };
       return createForUser(engine, spec, { request, imageUser: details?.Config.User });
     });

@@ -6,6 +6,7 @@ import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels, passingParts, reaperPart } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
+import type { Clearing } from '../runtime.ts';
 import { stopGrace } from '../stop-grace.ts';
 
 /** The part of accessories and their volumes: what these hold is data, and goes only when that is asked for. */
@@ -81,10 +82,13 @@ export function isNameless<M extends { readonly Name?: string | undefined }>(
  * Removes all of it, containers first; data only if `withData`. What is gone already is fine. What would remove the environment
  * after its time goes last: it ends what is interrupted here.
  */
-export async function removeHostInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
+export async function removeHostInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void> {
+  const { withData, checkLock } = clearing;
   const isReaper = ({ part }: Listed) => part === reaperPart;
-  const remove = (containers: readonly Listed[]) => Promise.all(containers.map((each) => removeListed(engine, each)));
+  const remove = (containers: readonly Listed[]) =>
+    Promise.all(containers.map((each) => removeListed(engine, each, clearing)));
   await remove(inventory.containers.filter((each) => !isReaper(each)));
+  await checkLock();
   await Promise.all([
     ...inventory.networks.map((name) => engine.removeNetwork(name)),
     ...[...inventory.volumes, ...(withData ? inventory.data : [])].map((name) => engine.removeVolume(name)),
@@ -94,7 +98,10 @@ export async function removeHostInventory(engine: Engine, inventory: Inventory, 
 
 type Listed = Inventory['containers'][number];
 
-async function removeListed(engine: Engine, { name, part, running }: Listed): Promise<void> {
+async function removeListed(engine: Engine, { name, part, running }: Listed, { checkLock }: Clearing): Promise<void> {
+  await checkLock();
   if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
+  // To stop takes seconds, in which somebody may take over.
+  await checkLock();
   await engine.removeContainer(name, { force: true, keepsVolumes: part === accessoryPart });
 }

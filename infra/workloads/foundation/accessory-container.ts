@@ -12,7 +12,13 @@ import { dnsOf, extraHosts, logConfig, restartPolicies, ulimitList } from '../co
 import { lastLogLines } from '../last-lines.ts';
 import { accessoryHint } from '../log-hints.ts';
 import { volumeMount } from '../secret-volume.ts';
-import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
+import {
+  ensureStanding,
+  removeStanding,
+  standingLabels,
+  type StandingContainer,
+  type Waiting,
+} from './standing-container.ts';
 
 /** Milliseconds that an accessory gets to end: databases write what they have first. */
 export const accessoryGrace = 30_000;
@@ -51,7 +57,7 @@ export function standingAccessory(inputs: AccessoryInputs): StandingContainer {
   return {
     ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace: accessoryGrace },
     keepsVolumes: true,
-    works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health?.timeout, signal),
+    works: (engine, waiting) => untilAccessoryWorks(engine, name, inputs.health?.timeout, waiting),
     isAlike: (engine, found) => isAlike(engine, found, body, inputs),
   };
 }
@@ -124,9 +130,13 @@ export async function untilAccessoryWorks(
   engine: Engine,
   name: string,
   timeout = defaultTimeout,
-  signal?: AbortSignal,
+  { signal, mask }: Partial<Waiting> = {},
 ): Promise<void> {
   const end = performance.now() + timeout;
+  const fail = async ({ State }: ContainerDetails, how: string) => {
+    const lines = await lastLogLines(engine, name, mask);
+    return failure(`${engine.host}: ${name} ${how}`, { name, lines, outOfMemory: State.OOMKilled });
+  };
   const first = await engine.inspectContainer(name);
   for (;;) {
     const now = await engine.inspectContainer(name);
@@ -135,11 +145,10 @@ export async function untilAccessoryWorks(
     if (await doesWork(engine, name, now, check)) return;
     const restarts = now.RestartCount - (first?.RestartCount ?? 0);
     if (restarts >= (check ? mostRestarts : 1)) {
-      throw await failed(engine, name, now, `ended and was restarted ${restarts} times`);
+      throw await fail(now, `ended and was restarted ${restarts} times`);
     }
-    if (!now.State.Running) throw await failed(engine, name, now, `ended with exit code ${now.State.ExitCode}`);
-    if (performance.now() > end)
-      throw await failed(engine, name, now, `did not become healthy within ${timeout / 1000} s`);
+    if (!now.State.Running) throw await fail(now, `ended with exit code ${now.State.ExitCode}`);
+    if (performance.now() > end) throw await fail(now, `did not become healthy within ${timeout / 1000} s`);
     await sleep(250, undefined, { signal });
   }
 }
@@ -165,10 +174,16 @@ async function doesWork(
   return (await engine.inspectContainer(name))?.State.StartedAt === State.StartedAt;
 }
 
-async function failed(engine: Engine, name: string, { State }: ContainerDetails, how: string): Promise<LockageError> {
-  const lines = await lastLogLines(engine, name);
-  const hint = accessoryHint([...(State.OOMKilled ? ['out of memory'] : []), ...lines]);
-  return new LockageError(`${engine.host}: ${name} ${how}`, {
+function failure(
+  what: string,
+  {
+    name,
+    lines,
+    outOfMemory,
+  }: { readonly name: string; readonly lines: readonly string[]; readonly outOfMemory: boolean },
+): LockageError {
+  const hint = accessoryHint([...(outOfMemory ? ['out of memory'] : []), ...lines]);
+  return new LockageError(what, {
     details: [
       ...(hint === undefined ? [] : [hint]),
       `last log lines of ${name}:`,

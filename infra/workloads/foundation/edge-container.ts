@@ -10,7 +10,13 @@ import type { EdgeLimits } from '../../../pipelines/model/environment.ts';
 import type { EdgeInputs, Place } from '../../resources/inputs.ts';
 import { logConfig, restartPolicies } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
-import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
+import {
+  ensureStanding,
+  removeStanding,
+  standingLabels,
+  type StandingContainer,
+  type Waiting,
+} from './standing-container.ts';
 
 /** Milliseconds for a new edge to answer on all its ports. */
 const answerTimeout = 15_000;
@@ -31,7 +37,7 @@ export function standingEdge(inputs: EdgeInputs): StandingContainer {
   const { app, environment, host, image, spec } = inputs;
   const { edge: name } = environmentNames(app, environment);
   const body = { ...edgeBody(inputs), Labels: standingLabels(inputs, 'edge', inputs) };
-  const works = (engine: Engine, signal: AbortSignal) => untilEdgeAnswers(engine, name, signal);
+  const works = (engine: Engine, { signal }: Waiting) => untilEdgeAnswers(engine, name, signal);
   return { app, environment, host, what: 'edge proxy', name, image, body, spec, grace, works };
 }
 

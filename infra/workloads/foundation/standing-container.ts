@@ -18,6 +18,9 @@ import { isNameless } from '../container/inventory.ts';
 import { withHeldImage } from '../held-image.ts';
 import { removeOwn } from '../own-container.ts';
 
+/** What a wait for a container's work ends by, and what hides secrets in the output that explains its failure. */
+export type Waiting = Pick<ProviderContext, 'signal' | 'mask'>;
+
 /** A container that stays on a host while releases come and go, as it has to be. */
 export interface StandingContainer extends Place {
   readonly host: Target;
@@ -33,7 +36,7 @@ export interface StandingContainer extends Place {
   /** volumes of it that nobody named hold data: the next one gets them, and they are never removed */
   readonly keepsVolumes?: true;
   /** Waits until it does its work. Throws LockageError that says why it does not. */
-  works(engine: Engine, signal: AbortSignal): Promise<void>;
+  works(engine: Engine, waiting: Waiting): Promise<void>;
   /** Returns whether one that was made before hashes were noted is what is wanted. */
   isAlike?(engine: Engine, found: ContainerDetails): Promise<boolean>;
 }
@@ -140,7 +143,7 @@ async function finished(
 ): Promise<boolean> {
   try {
     await engine.startContainer(next.Id);
-    await wanted.works(engine, context.signal);
+    await wanted.works(engine, context);
   } catch {
     // Whoever stops it learns nothing about it: both stay as they are for the next command.
     context.signal.throwIfAborted();
@@ -163,7 +166,7 @@ async function isWanted(
   const isThis = spec === undefined ? ((await wanted.isAlike?.(engine, found)) ?? false) : spec === wanted.spec;
   if (!isThis) return false;
   try {
-    await wanted.works(engine, context.signal);
+    await wanted.works(engine, context);
     return true;
   } catch {
     context.signal.throwIfAborted();
@@ -172,7 +175,7 @@ async function isWanted(
 }
 
 /** What a change asks before each of its steps: whether it may still act. */
-type Guard = Pick<ProviderContext, 'signal' | 'checkLock'>;
+type Guard = Waiting & Pick<ProviderContext, 'checkLock'>;
 
 /**
  * A change of a standing container. Each container is meant by its id, and the lock is looked at before each step: who was overtaken
@@ -238,7 +241,7 @@ class Change {
     await this.#context.checkLock();
     await this.#engine.startContainer(id);
     failpoint('replace:started');
-    await this.#wanted.works(this.#engine, this.#context.signal);
+    await this.#wanted.works(this.#engine, this.#context);
   }
 
   /** Makes one, with the nameless volumes of the one before. */
@@ -299,7 +302,8 @@ class Change {
     }
     if (!ran) throw new LockageError('it did not run before');
     await engine.startContainer(Id);
-    await this.#wanted.works(engine, new AbortController().signal);
+    const mask = (text: string) => this.#context.mask(text);
+    await this.#wanted.works(engine, { signal: new AbortController().signal, mask });
   }
 }
 

@@ -3,6 +3,7 @@ import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
+import type { Clearing } from '../runtime.ts';
 import { stopGrace } from '../stop-grace.ts';
 import { removeNetworkWhenFree } from './overlay-network.ts';
 import { removeService } from './removal.ts';
@@ -23,13 +24,16 @@ export async function swarmInventory(engine: Engine, swarm: Swarm, place: Place)
 export async function removeSwarmInventory(
   engine: Engine,
   { containers, networks, secrets }: Inventory,
+  { checkLock }: Pick<Clearing, 'checkLock'>,
 ): Promise<void> {
   await Promise.all(
     containers.map(async ({ name }) => {
       const service = await engine.inspectService(name);
+      await checkLock();
       if (service) await removeService(engine, service, stopGrace);
     }),
   );
+  await checkLock();
   await Promise.all([
     ...networks.map((name) => removeNetworkWhenFree(engine, name)),
     ...secrets.map((name) => engine.removeSecret(name)),

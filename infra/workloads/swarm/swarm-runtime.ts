@@ -10,6 +10,7 @@ import type { Connections } from '../../docker/connections.ts';
 import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type {
+  Clearing,
   DriftLook,
   Ending,
   ExecTarget,
@@ -73,8 +74,8 @@ export class SwarmRuntime implements Runtime {
     return swarmInventory(engine, this.#swarm, place);
   }
 
-  removeInventory(engine: Engine, inventory: Inventory): Promise<void> {
-    return removeSwarmInventory(engine, inventory);
+  removeInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void> {
+    return removeSwarmInventory(engine, inventory, clearing);
   }
 
   async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {

@@ -308,7 +308,7 @@ describe('on a host', () => {
     expect(containers.map(({ name }) => name).sort()).toEqual(['shop-try-web', 'shop-try.reaper-2']);
     const inventory = await runtime.inventory(engine, place, false);
     host.changes.length = 0;
-    await runtime.removeInventory(engine, inventory, true);
+    await runtime.removeInventory(engine, inventory, { withData: true, checkLock: async () => undefined });
     expect([host.changes[0], host.containers()]).toEqual(['remove shop-try-web', []]);
   });
 });

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import type { Engine } from '../../../infra/docker/api/client.ts';
+import { untilAccessoryWorks } from '../../../infra/workloads/foundation/accessory-container.ts';
 import { lastLinesOf } from '../../../infra/workloads/last-lines.ts';
 import { accessoryHint, logHint, remedyOf, symptoms } from '../../../infra/workloads/log-hints.ts';
+import { detailsOf } from '../../../pipelines/errors.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { spec } from '../../pipelines/model/values.ts';
 
@@ -155,6 +158,22 @@ test.each([
   const [shown = ''] = await lastLinesOf(output, 3, (text) => text.replaceAll(secret, '[secret]'));
   expect(shown).not.toContain('hunt');
   expect(shown.length).toBeLessThan(2010);
+});
+
+test('a secret in the output of an accessory that ended is shown in no part', async () => {
+  const secret = 'hunter2-of-prod';
+  const engine = {
+    host: 'prod-1',
+    inspectContainer: async () => ({ Config: {}, RestartCount: 0, State: { Running: false, ExitCode: 1 } }),
+    async *logs() {
+      yield { stream: 'stderr' as const, line: `${'x'.repeat(1995)}${secret}` };
+    },
+  } as unknown as Engine;
+  const mask = (text: string) => text.replaceAll(secret, '[secret]');
+  const error = await untilAccessoryWorks(engine, 'shop-prod-db', 1000, { mask }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ message: 'prod-1: shop-prod-db ended with exit code 1' });
+  expect(detailsOf(error).join('\n')).toContain('last log lines of shop-prod-db:');
+  expect(detailsOf(error).join('\n')).not.toContain('hunt');
 });
 
 test.each([

@@ -62,10 +62,12 @@ function wanted(image: string, labels = true): StandingContainer {
 }
 
 /** A test whether it works that the operator stops. */
-const stoppedBy = (stop: AbortController) => async (_: unknown, signal: AbortSignal) => {
-  stop.abort(new Error('stopped'));
-  signal.throwIfAborted();
-};
+const stoppedBy =
+  (stop: AbortController) =>
+  async (_: unknown, { signal }: { readonly signal: AbortSignal }) => {
+    stop.abort(new Error('stopped'));
+    signal.throwIfAborted();
+  };
 
 const ensure = (image: string) => ensureStanding(contextIn(folder), wanted(image));
 const failure = (work: Promise<unknown>) =>

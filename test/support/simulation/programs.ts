@@ -25,7 +25,7 @@ export class Programs {
       if (!['', 'date', 'cut'].includes(applet)) symlinkSync(busybox, join(this.bin, applet));
     this.putForward(0);
     this.#write('date', `read -r ahead < ${this.#clock}; echo $(($(${busybox} date +%s) + ahead))`);
-    const uptime = `read -r up < /proc/uptime; echo $((${'$'}{up%%.*} + ahead))`;
+    const uptime = 'read -r up < /proc/uptime; echo $((${up%%.*} + ahead))';
     const cut = `exec ${busybox} cut "$@"`;
     this.#write('cut', `case "$*" in */proc/uptime) read -r ahead < ${this.#clock}; ${uptime} ;; *) ${cut} ;; esac`);
     // What it answers visitors is done by `EdgeTraffic`, by the files that it would read.
