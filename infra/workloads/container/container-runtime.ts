@@ -93,6 +93,8 @@ export class ContainerRuntime implements Runtime {
       }),
       ...all.filter(isLeft).map((container) => removeLeft(engine, container)),
     ]);
+    // Those of containers that somebody else makes by now are not known here.
+    await session.lock?.check();
     await removeOtherSecrets(engine, place, kept);
     await removeLeftProofs(engine, place);
   }

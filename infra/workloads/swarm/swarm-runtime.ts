@@ -92,6 +92,7 @@ export class SwarmRuntime implements Runtime {
           session.progress({ host: this.#swarm.name, step: 'remove', detail: service.Spec.Name });
         }),
     );
+    await session.lock?.check();
     await removeUnusedSecrets(engine, own);
   }
 
