@@ -1,9 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
-import type { Drift, HostDrift } from '../../pipelines/inspection/drift.ts';
+import { withoutRemoved, type Drift, type HostDrift } from '../../pipelines/inspection/drift.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { surplusOf } from '../../pipelines/planning/standby.ts';
 import { printable } from '../../pipelines/text/printable.ts';
 import type { DriftPort, Evidence } from '../../pipelines/operations/ports/drift.ts';
 import type { Session } from '../context/session.ts';
@@ -45,7 +46,9 @@ export class DriftAdapter implements DriftPort {
   async find(environment: Environment, record: EnvironmentRecord): Promise<readonly HostDrift[]> {
     const { app, session, records } = this.#dependencies;
     const standing = await records.standing(environment.name);
-    return findDrift(session.connections, app, environment, { record, standing }, timeouts);
+    const found = await findDrift(session.connections, app, environment, { record, standing }, timeouts);
+    const surplus = surplusOf(record, environment.standby);
+    return found.map((each) => withoutRemoved(each, surplus));
   }
 
   async keep(

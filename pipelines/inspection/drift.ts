@@ -1,3 +1,4 @@
+import type { PlacedContainer } from '../model/desired-state.ts';
 import { knownRevision, lastNumber } from '../model/fence.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest, Release } from '../model/release.ts';
@@ -22,6 +23,18 @@ export type HostDrift =
 
 /** How much of what is recorded is true: all of it, not all, or nobody knows, as a host does not tell. */
 export type Drifted = 'none' | 'some' | 'unknown';
+
+/**
+ * Returns the same without what is missing of `surplus`: a command that was cut short had removed it, and nothing needs it any
+ * more.
+ */
+export function withoutRemoved(found: HostDrift, surplus: readonly PlacedContainer[]): HostDrift {
+  if (!('drift' in found)) return found;
+  const names = new Set(surplus.filter(({ host }) => host.name === found.host.name).map(({ spec }) => spec.name));
+  const isRemoved = ({ what, member, actual }: Drift) =>
+    names.has(what) && ['container', 'service'].includes(member) && actual === 'missing';
+  return { ...found, drift: found.drift.filter((each) => !isRemoved(each)) };
+}
 
 /** Returns whether anything has drifted. */
 export function driftedOf(hosts: readonly HostDrift[]): Drifted {

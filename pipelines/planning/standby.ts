@@ -35,7 +35,18 @@ export function standbyFor(
   return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
 }
 
-/** Returns the same for machines that take over from others and have none of them yet: to be made there. */
+/**
+ * Returns the recorded containers that neither serve nor are kept for a rollback: what an operation that was cut short had still to
+ * remove, and the next promotion removes.
+ */
+export function surplusOf(record: EnvironmentRecord, count: number): PlacedContainer[] {
+  const current = currentRevision(record.ledger);
+  const serving = current ? existingContainers(record, current) : [];
+  const needed = new Set([...serving, ...standbyFor(record, count, serving)]);
+  return record.containers.filter((each) => !needed.has(each));
+}
+
+/** Returns the standby for machines that take over from others and have none of them yet: to be made there. */
 export function standbyAgain(ledger: Ledger, count: number, serving: readonly PlacedContainer[]): ContainerSpec[] {
   const next = { containers: serving.map(({ spec }) => spec) };
   const earlier = [currentRevision(ledger), ...rollbackCandidates(ledger)].filter((revision) => revision !== undefined);

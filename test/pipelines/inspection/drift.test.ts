@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { driftedOf, trafficDrift } from '../../../pipelines/inspection/drift.ts';
+import { driftedOf, trafficDrift, withoutRemoved } from '../../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
-import { host, record, revision } from '../model/values.ts';
+import { host, placed, record, revision } from '../model/values.ts';
 
 const drift = { what: 'shop-prod-web-1', member: 'state', expected: 'running', actual: 'paused' };
 const view = (found: Partial<HostView> = {}): HostView => ({ host: host('prod-1'), containers: [], ...found });
@@ -15,6 +15,19 @@ describe('an environment has drifted', () => {
     expect(driftedOf([{ host: host('prod-1'), drift: [] }, silent])).toBe('unknown');
     expect(driftedOf([{ host: host('prod-1'), drift: [] }])).toBe('none');
   });
+});
+
+test('what a command that was cut short has removed, and nobody needs, is missing in no way', () => {
+  const missing = (what: string, member = 'container') => ({ what, member, expected: 'there', actual: 'missing' });
+  const changed = { what: 'web-1.0.0', member: 'files', expected: 'as in the image', actual: 'changed' };
+  const rows = [missing('web-1.0.0'), missing('web-2.0.0'), missing('web-1.0.0', 'network'), changed];
+  const found = { host: host('prod-1'), drift: rows };
+  const surplus = [placed('web-1.0.0')];
+  expect(withoutRemoved(found, surplus)).toEqual({ ...found, drift: rows.slice(1) });
+  const elsewhere = { ...found, host: host('prod-2') };
+  expect(withoutRemoved(elsewhere, surplus)).toEqual(elsewhere);
+  const silent = { host: host('prod-1'), error: 'does not answer' };
+  expect(withoutRemoved(silent, surplus)).toBe(silent);
 });
 
 describe('the way that visitors come in has drifted', () => {

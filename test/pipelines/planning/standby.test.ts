@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { existingContainers } from '../../../pipelines/model/ledger.ts';
-import { neededSecrets, secretsToRecord, standbyFor } from '../../../pipelines/planning/standby.ts';
+import { neededSecrets, secretsToRecord, standbyFor, surplusOf } from '../../../pipelines/planning/standby.ts';
 import { failed, host, placed, record, revision, rolledBackTo, spec } from '../model/values.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];
@@ -30,6 +30,18 @@ describe('kept as standby', () => {
     const both = revision(1, '1.0.0', { containers: [spec('web-1.0.0'), spec('worker-1.0.0')] });
     const existing = [one, placed('worker-1.0.0')];
     expect(names(standbyFor(record([both], existing), 1, [one, two]))).toEqual(['worker-1.0.0']);
+  });
+});
+
+describe('needed by nobody any more', () => {
+  test.each([
+    ['is what is neither served nor kept', 1, [r1, r2, r3], [one, two, three], ['web-1.0.0']],
+    ['is nothing where all of it is kept', 2, [r1, r2, r3], [one, two, three], []],
+    ['is every other one where none is kept', 0, [r1, r2, r3], [one, two, three], ['web-1.0.0', 'web-2.0.0']],
+    ['is what failed', 1, [r1, r2, failed(3, '3.0.0')], [one, two, three], ['web-3.0.0']],
+    ['is all of an environment that runs nothing', 1, [failed(1, '1.0.0')], [one], ['web-1.0.0']],
+  ])('%s', (_case, count, revisions, existing, expected) => {
+    expect(names(surplusOf(record(revisions, existing), count))).toEqual(expected);
   });
 });
 
