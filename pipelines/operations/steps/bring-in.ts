@@ -47,7 +47,12 @@ export interface Arrival {
   /** gives accessories their data, once they are there and before anything of the release is; safe to repeat */
   readonly fill?: () => Promise<void>;
   /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
-  readonly heals?: { readonly found: Healing; again(record: EnvironmentRecord): Promise<Healing> };
+  readonly heals?: {
+    readonly found: Healing;
+    /** mark of the record that it was found by */
+    readonly basis: string;
+    again(record: EnvironmentRecord): Promise<Healing>;
+  };
 }
 
 /** The outcome of an arrival: carried out, or only planned. */
@@ -135,7 +140,8 @@ async function bringInLocked(
   const gates = await arrival.checkMayEnter(record);
   refuseOtherHosts(whole, known.record, record);
   // While a person thinks, hosts may change as well.
-  const isOld = agreed !== undefined || record.basis !== known.record.basis;
+  const decidedFrom = arrival.heals?.basis ?? known.record.basis;
+  const isOld = agreed !== undefined || record.basis !== decidedFrom;
   const reports = isOld ? await context.hosts.preflight(environment) : known.reports;
   refuseAhead(environment, record, reports);
   const heals = isOld ? await arrival.heals?.again(record) : undefined;
