@@ -87,9 +87,13 @@ const environmentOf = ({ environment = 'prod' }: Deed) => environment;
 const visitors = (project: TestProject, deed: Deed) =>
   startLoad({ urls: project.urls(environmentOf(deed)), rate: 20, connections: 'both' });
 
-/** A rollback that came to its end before it was cut short has nothing to go back to again. */
-const isDone = (words: readonly string[], stderr: string) =>
-  words[0] === 'rollback' && /no earlier good revision|runs \S+ already|is what runs/.test(stderr);
+/** What the commands say that have come to their end before they were cut short, and have nothing to do again. */
+const nothingLeft: Readonly<Record<string, RegExp>> = {
+  rollback: /no earlier good revision|runs \S+ already|is what runs/,
+  adopt: /hosts know no later one: nothing to adopt/,
+};
+
+const isDone = ([command = '']: readonly string[], stderr: string) => nothingLeft[command]?.test(stderr) ?? false;
 
 async function fail(project: TestProject, deed: Deed, way: Way, point: string): Promise<string[]> {
   if (way === 'hang') return hang(project, deed, point);
