@@ -55,8 +55,13 @@ export async function adopt(context: Context, request: AdoptRequest): Promise<Ad
   return withEnvironmentLock(context, { environment: serving, purpose: 'adopt' }, async () => {
     const now = await decide(context, { ...asked, versions: seen.versions });
     if (!sameRecord(seen.copy, now.copy)) throw changedMeanwhile(environment);
+    const foundation = { environment, active: serving, versions: now.versions };
+    // The ledger comes last: until it is there, the same command does all of this.
+    const problem = await recordFoundation(context, foundation);
     await write(context, now);
-    await recordFoundation(context, { environment, active: serving, versions: now.versions });
+    // Ports that only a standby has are known from here on.
+    const left = problem === undefined ? undefined : await recordFoundation(context, foundation);
+    if (left !== undefined) context.terminal.note(left);
     return { outcome: 'adopted', adoption: now.adoption };
   });
 }
@@ -122,16 +127,19 @@ async function write(context: Context, { adoption, kept }: Decided): Promise<voi
     throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
 }
 
-/** Records what releases stand on. What cannot be recorded now is by the next promotion, and keeps no release from being known. */
-async function recordFoundation(context: Context, request: FoundationRequest): Promise<void> {
+/**
+ * Records what releases stand on. Returns what cannot be recorded now, for people: it is by the next promotion, and keeps no release
+ * from being known.
+ */
+async function recordFoundation(context: Context, request: FoundationRequest): Promise<string | undefined> {
   const { name } = request.environment;
   const later = `networks, edges and accessories of ${name} are recorded by the next promotion`;
   try {
     const others = await context.stacks.adoptFoundation(request);
-    if (others.length > 0) context.terminal.note(`${later}, which makes as configured: ${others.join(', ')}`);
+    return others.length > 0 ? `${later}, which makes as configured: ${others.join(', ')}` : undefined;
   } catch (error) {
     if (!(error instanceof LockageError)) throw error;
-    context.terminal.note(`${later}: ${[messageOf(error), ...error.details].join('; ')}`);
+    return `${later}: ${[messageOf(error), ...error.details].join('; ')}`;
   }
 }
 

@@ -343,6 +343,16 @@ test('a record that could not be written says that nothing was touched', async (
   });
 });
 
+test('what releases stand on is recorded before the ledger, so that a command that was cut short does it again', async () => {
+  const { world } = await lost(onHosts(), '1.0.0');
+  world.at('stacks.adoptFoundation', () => world.kill());
+  await errorOf(world, 'adopt', adopt);
+  world.calm();
+  expect(await world.perform('adopt', adopt)).toMatchObject({ outcome: 'adopted' });
+  expect(world.calls.indexOf('stacks.adoptFoundation')).toBeLessThan(world.calls.indexOf('stacks.adopt'));
+  expect(world.calls.filter((call) => call === 'stacks.adoptFoundation')).toHaveLength(1);
+});
+
 describe('whatever fails, hosts are as they were, and the same command works again:', () => {
   const moments = async () => {
     const { world } = await lost(onHosts(), '1.0.0', '2.0.0');
