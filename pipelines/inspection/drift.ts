@@ -25,14 +25,14 @@ export type HostDrift =
 export type Drifted = 'none' | 'some' | 'unknown';
 
 /**
- * Returns the same without what is missing of `surplus`: a command that was cut short had removed it, and nothing needs it any
- * more.
+ * Returns the same without what is missing of `surplus`, or has ended: a command that was cut short was about to remove it, and
+ * nothing needs it any more.
  */
 export function withoutRemoved(found: HostDrift, surplus: readonly PlacedContainer[]): HostDrift {
   if (!('drift' in found)) return found;
   const names = new Set(surplus.filter(({ host }) => host.name === found.host.name).map(({ spec }) => spec.name));
   const isRemoved = ({ what, member, actual }: Drift) =>
-    names.has(what) && ['container', 'service'].includes(member) && actual === 'missing';
+    names.has(what) && (member === 'state' || (['container', 'service'].includes(member) && actual === 'missing'));
   return { ...found, drift: found.drift.filter((each) => !isRemoved(each)) };
 }
 

@@ -137,6 +137,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
     words: ['pipeline', 'run', '--release', '3.0.N'],
     serves: ['1.1.0', '3.0.N'],
     end: '3.0.N',
+    keepsLock: true,
   },
   'a change of the foundation': {
     prepare: async (project) => {

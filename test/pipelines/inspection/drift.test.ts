@@ -17,13 +17,15 @@ describe('an environment has drifted', () => {
   });
 });
 
-test('what a command that was cut short has removed, and nobody needs, is missing in no way', () => {
+test('what a command that was cut short was about to remove, and nobody needs, is missing in no way', () => {
   const missing = (what: string, member = 'container') => ({ what, member, expected: 'there', actual: 'missing' });
   const changed = { what: 'web-1.0.0', member: 'files', expected: 'as in the image', actual: 'changed' };
-  const rows = [missing('web-1.0.0'), missing('web-2.0.0'), missing('web-1.0.0', 'network'), changed];
+  const ended = (what: string) => ({ what, member: 'state', expected: 'running', actual: 'exited (exit code 0)' });
+  const others = [missing('web-2.0.0'), ended('web-2.0.0'), missing('web-1.0.0', 'network'), changed];
+  const rows = [missing('web-1.0.0'), ended('web-1.0.0'), ...others];
   const found = { host: host('prod-1'), drift: rows };
   const surplus = [placed('web-1.0.0')];
-  expect(withoutRemoved(found, surplus)).toEqual({ ...found, drift: rows.slice(1) });
+  expect(withoutRemoved(found, surplus)).toEqual({ ...found, drift: others });
   const elsewhere = { ...found, host: host('prod-2') };
   expect(withoutRemoved(elsewhere, surplus)).toEqual(elsewhere);
   const silent = { host: host('prod-1'), error: 'does not answer' };
