@@ -97,12 +97,12 @@ describe.runIf(labsWork)('a promotion', () => {
       NanoCpus: 1e9,
       PidsLimit: 256,
       NetworkMode: 'trial-prod',
-      PortBindings: null,
       // Only once it has proved itself may its engine bring it back.
       RestartPolicy: { Name: 'always' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '3495253', 'max-file': '3' } },
     });
     expect(details?.HostConfig.Privileged).toBe(false);
+    expect(Object.keys(details?.HostConfig.PortBindings ?? {})).toEqual([]);
     const inside = await project
       .engine('prod-1')
       .exec(container?.Id ?? '', ['sh', '-c', 'id -u; touch /app/x || echo read-only']);

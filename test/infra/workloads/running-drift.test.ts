@@ -67,6 +67,12 @@ describe('files inside', () => {
     expect(found(added('/usr', '/usr/sbin', '/usr/sbin/docker-init'))).toEqual([]);
   });
 
+  test('that were put into the folder that an engine leaves when it copied files count, and the folder does not', () => {
+    expect(found(added('/.pivot_root3884611434'))).toEqual([]);
+    expect(found(added('/.pivot_root38', '/.pivot_root38/motd'))).toEqual(['/.pivot_root38/motd']);
+    expect(found(added('/.pivot_root', '/srv/.pivot_root1'))).toEqual(['/.pivot_root, /srv/.pivot_root1']);
+  });
+
   test('are named without the folders on the way, the first ones of many', () => {
     expect(found(added('/etc', '/etc/motd'))).toEqual(['/etc/motd']);
     expect(found(added('/var', '/var/a', '/var/a/b', '/var/log'))).toEqual(['/var/a/b, /var/log']);
