@@ -15,7 +15,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'closeIdle', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['build', 'ensure', 'routeTo', 'reconcile', 'destroy'],
-  stacks: ['foundation', 'deploy', 'adopt'],
+  stacks: ['foundation', 'deploy', 'adopt', 'adoptFoundation'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
   accessories: ['restart', 'restore'],
   storage: ['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
@@ -30,6 +30,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
 const preparing: ReadonlySet<PropertyKey> = new Set([
   ...[
     'adopt',
+    'adoptFoundation',
     'addReleases',
     'changeBlocks',
     'changeArchives',

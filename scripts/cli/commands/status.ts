@@ -95,7 +95,7 @@ export async function statusOf({
 
 async function statusOfReproduction(found: FoundReproduction, signal: AbortSignal): Promise<EnvironmentStatus[]> {
   const over = await overOf(found);
-  if (over) return [overStatus(found, overText(found, over))];
+  if (over) return [unseenStatus(found, { problems: [], warnings: [overText(found, over)] })];
   try {
     const context = await openReproduction(found, { keyless: true }, signal);
     return await statusOf(context).finally(() => context.connections.close());
@@ -103,20 +103,21 @@ async function statusOfReproduction(found: FoundReproduction, signal: AbortSigna
     // One whose record is damaged hides no other one.
     if (!(error instanceof LockageError) || error instanceof InterruptedError) throw error;
     const { message, details } = error;
-    return [{ ...overStatus(found, ''), warnings: [], problems: [message, ...details] }];
+    return [unseenStatus(found, { problems: [message, ...details], warnings: [] })];
   }
 }
 
-/** Nothing of it is to be expected on its host, so nothing is missing there. */
-function overStatus({ reproduction }: FoundReproduction, text: string): EnvironmentStatus {
+/** The status of one whose host was not looked at: what is over is not to be expected there, and what is damaged cannot be. */
+function unseenStatus(
+  { reproduction }: FoundReproduction,
+  notes: Pick<EnvironmentStatus, 'problems' | 'warnings'>,
+): EnvironmentStatus {
   const { name, reproduces } = reproducedEnvironment(reproduction);
-  const hosts = { ready: 0, total: 0 };
   return {
     name,
-    hosts,
+    hosts: { ready: 0, total: 0 },
     ...(reproduces ? { reproduces } : {}),
-    problems: [],
-    warnings: [text],
+    ...notes,
     rollback: [],
     cordons: [],
   };

@@ -371,7 +371,9 @@ describe('whatever fails, hosts are as they were, and the same command works aga
       const error = await errorOf(world, 'adopt', adopt);
       // What sources do not give is only not known, and what releases stand on is recorded later.
       if (!/^(secrets\.read|stacks\.adoptFoundation)/.test(moment)) expect(error).toBeInstanceOf(LockageError);
-      if (world.changes.length === 0 && error) expect([moment, error.constructor]).toEqual([moment, LockageError]);
+      // Edges that are recorded stay so for the next try.
+      const isBegun = world.changes.length > 0 || world.calls.includes('stacks.adoptFoundation');
+      if (!isBegun && error) expect([moment, error.constructor]).toEqual([moment, LockageError]);
       else if (error && !moment.endsWith(' done'))
         expect([moment, error?.constructor]).toEqual([moment, RolledBackError]);
       expect([hostsOf(world), [...world.place().locks.keys()]]).toEqual([hosts, []]);
