@@ -41,10 +41,11 @@ export async function findImage(sources: ImageSources, reference: string, platfo
     if (!(failure instanceof LockageError)) throw failure;
     const found = await imageFromEngine(sources, reference).catch((error: unknown) => {
       if (signal.aborted || !(error instanceof LockageError)) throw error;
-      return undefined;
+      return error;
     });
-    if (found) return found;
-    throw new LockageError(`${failure.message}, and the engine here does not have ${reference}`, {
+    if (found && !(found instanceof LockageError)) return found;
+    const here = found ? `does not give it: ${found.message}` : `does not have ${reference}`;
+    throw new LockageError(`${failure.message}, and the engine here ${here}`, {
       details: failure.details,
       ...(failure.hint === undefined ? {} : { hint: failure.hint }),
       cause: failure,

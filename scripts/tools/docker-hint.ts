@@ -12,6 +12,12 @@ const hints: readonly (readonly [sign: RegExp, hint: string])[] = [
     /docker: (command )?not found|docker is not installed|\bdocker ENOENT\b/i,
     'Install Docker: its command line builds and pushes images.',
   ],
+  [
+    // https://github.com/moby/moby/issues/49784
+    /NotFound: content digest sha256:\w+: not found/,
+    'The Docker Engine has a layer of the base image only unpacked, from a copy that came in another form (as by `docker load`), and a pull ' +
+      'leaves it out: remove all images that are built on it, and itself, with `docker image rm` and `docker image prune`.',
+  ],
 ];
 
 /** Returns what helps where Docker's command line failed with these words; undefined where nothing is known. */

@@ -7,6 +7,7 @@ import { baseImages } from '../../scripts/setup/images/base-images.ts';
 import { Desk } from '../support/desk.ts';
 import { docker, importShellImage, testPrefix } from '../support/engine-fixture.ts';
 import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
+import { runningImages } from '../support/running-images.ts';
 
 describe('the registry of this computer', () => {
   const name = testPrefix();
@@ -113,8 +114,8 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     await writeFile(join(shop, 'environments/prod.yaml'), `targets: [${target}]\nwatch: 1s\n`);
     await promote('1.0.0', 'prod');
     expect(await answerOf('prod-1', 80)).toBe('1.0.0 of shop');
-    const shown = await desk.lab.host('prod-1').exec(['docker', 'ps', '--format', '{{.Image}}']);
-    expect(shown.split('\n')).toContain(`${made.repository}:${made.digest.replace(':', '-')}`);
+    const shown = await runningImages(desk.lab.host('prod-1'));
+    expect(shown).toContain(`${made.repository}:${made.digest.replace(':', '-')}`);
 
     const { HostConfig, Mounts } = await registryOf();
     expect([HostConfig.PortBindings['5000/tcp'], HostConfig.RestartPolicy.Name]).toMatchObject([
@@ -199,8 +200,7 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     await appendFile(join(shop, 'lockage.yaml'), `repository: ${to}\n`);
     await promote('1.1.0', 'far');
     expect(await answerOf('far-1', 80)).toBe('1.1.0 of shop');
-    const image = await desk.lab.host('far-1').exec(['docker', 'ps', '--no-trunc', '--format', '{{.Image}}']);
-    expect(image).toContain(`${to}@${digests['1.1.0']}`);
+    expect(await runningImages(desk.lab.host('far-1'))).toContain(`${to}@${digests['1.1.0']}`);
 
     // A revision from before, whose image the host has lost: it comes from where it was copied to.
     const prod = desk.lab.host('prod-1');

@@ -20,6 +20,8 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service', () => {
   beforeAll(async () => {
     desk = await Desk.open({});
     shop = await desk.folder('shop');
+    // One with the store of containerd would leave out of a later pull what it has unpacked from the archive.
+    await desk.docker('pull', '--quiet', `${desk.lab.registry}/${baseImages.edge}`);
     const archive = join(shop, '../base.tar');
     await docker('save', '--output', archive, baseImages.registry, baseImages.edge);
     await desk.docker('load', '--quiet', '--input', archive);

@@ -176,7 +176,9 @@ describe.runIf(labsWork)('an image with', () => {
     expect(Object.keys(platforms)).toEqual(['linux/amd64', 'linux/arm64']);
     const list: any = await (
       await fetch(`http://${repository().replace('/trial', '/v2/trial')}/manifests/${digest}`, {
-        headers: { accept: 'application/vnd.docker.distribution.manifest.list.v2+json' },
+        headers: {
+          accept: 'application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json',
+        },
       })
     ).json();
     const entries = list.manifests.map((each: any) => [

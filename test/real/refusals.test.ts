@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
+import { manifestTypes } from '../support/registry-upload.ts';
 
 // The engines of prod have their data on a file system of this size, which a test fills.
 const disk = 700 * 2 ** 20;
@@ -45,8 +46,10 @@ describe.runIf(labsWork)('refused before any change', () => {
   /** Gives the registry an image like another one that says to be for another architecture. */
   async function pushForArm(from: string, to: string): Promise<void> {
     const url = `http://${project.lab.registry}/v2/trial`;
-    const type = 'application/vnd.docker.distribution.manifest.v2+json';
-    const manifest: any = await (await fetch(`${url}/manifests/${from}`, { headers: { accept: type } })).json();
+    const accept = Object.values(manifestTypes).join(', ');
+    const answered = await fetch(`${url}/manifests/${from}`, { headers: { accept } });
+    const type = answered.headers.get('content-type') ?? '';
+    const manifest: any = await answered.json();
     const config: any = await (await fetch(`${url}/blobs/${manifest.config.digest}`)).json();
     const body = JSON.stringify({ ...config, architecture: 'arm64' });
     const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;

@@ -7,6 +7,7 @@ import type { BareHost } from '../../scripts/lab/lab.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
 import { copyImage, makeLayer } from '../support/registry-upload.ts';
+import { runningImages } from '../support/running-images.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -63,10 +64,9 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
     }
     for (const host of project.hosts('prod')) {
       expect(await listening(host)).toEqual([]);
-      const shown = (await host.exec(['docker', 'ps', '--format', '{{.Image}}'])).trim().split('\n').sort();
-      expect(shown).toEqual([
-        expect.stringMatching(new RegExp(`^${project.lab.registry}/lockage-base/edge:sha256-[0-9a-f]{64}$`)),
-        expect.stringMatching(new RegExp(`^${project.lab.registry}/trial:sha256-[0-9a-f]{64}$`)),
+      expect(await runningImages(host)).toEqual([
+        expect.stringMatching(new RegExp(`^${project.lab.registry}/lockage-base/edge[:@]sha256[-:][0-9a-f]{64}$`)),
+        expect.stringMatching(new RegExp(`^${project.lab.registry}/trial[:@]sha256[-:][0-9a-f]{64}$`)),
       ]);
       // 1.0.0 may be gone back to; nothing has the name under which it came.
       const names = await imageNames(host);

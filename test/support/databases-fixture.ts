@@ -37,7 +37,7 @@ export class DatabaseShop {
 
   /** `others`: further hosts of its lab. */
   static async open(others: Readonly<Record<string, LabEnvironment>> = {}): Promise<DatabaseShop> {
-    const desk = await Desk.open(others, ['edge', 'node', 'postgres']);
+    const desk = await Desk.open(others, { seed: ['edge', 'node', 'postgres'] });
     try {
       const sample = join(packageRoot(), 'environments/sample');
       const folder = await desk.folder('shop');

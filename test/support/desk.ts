@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { NewerEngine } from '../../scripts/lab/engine-programs.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
 import { baseImages, type BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
@@ -31,11 +32,12 @@ export class Desk {
   /** Makes a lab with a host `desk-1`, which is the operator's computer, and others; and base images in its registry. */
   static async open(
     others: Readonly<Record<string, LabEnvironment>>,
-    seed: readonly BaseImage[] = ['edge'],
+    { seed = ['edge'], engine }: { seed?: readonly BaseImage[]; engine?: NewerEngine } = {},
   ): Promise<Desk> {
     const base = await mkdtemp('/tmp/ld-');
     try {
-      const environments = { desk: { hosts: 1, reach: 'unix' as const }, ...others };
+      const own = { hosts: 1, reach: 'unix' as const, ...(engine === undefined ? {} : { engine }) };
+      const environments = { desk: own, ...others };
       const name = `d${base.slice(-6).toLowerCase()}`;
       return new Desk(base, await createLab({ name, environments, dataDir: join(base, 'lab'), seed }));
     } catch (error) {

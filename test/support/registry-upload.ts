@@ -20,6 +20,7 @@ export interface Layer {
 }
 
 interface Manifest {
+  readonly mediaType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
 }
@@ -30,7 +31,11 @@ interface Descriptor {
   readonly size: number;
 }
 
-const manifestType = 'application/vnd.docker.distribution.manifest.v2+json';
+/** What engines push: one that leaves its images to containerd, and any other. */
+export const manifestTypes = {
+  oci: 'application/vnd.oci.image.manifest.v1+json',
+  docker: 'application/vnd.docker.distribution.manifest.v2+json',
+} as const;
 const chunk = 8 * 2 ** 20;
 
 /** Makes a layer with one file of that many random mebibytes, a multiple of eight, without having it in memory. */
@@ -71,12 +76,18 @@ export async function copyImage(from: Place, tag: string, to: Place, layer?: Lay
   await write(to, digestOf(content), content);
   const described = { ...manifest.config, digest: digestOf(content), size: content.length };
   const body = Buffer.from(JSON.stringify({ ...manifest, config: described, layers }));
-  await ask(to, `manifests/${tag}`, { method: 'PUT', headers: { 'Content-Type': manifestType }, body });
+  await ask(to, `manifests/${tag}`, {
+    method: 'PUT',
+    headers: { 'Content-Type': manifest.mediaType ?? manifestTypes.oci },
+    body,
+  });
   return digestOf(body);
 }
 
 async function read(place: Place, path: string): Promise<Buffer> {
-  return Buffer.from(await (await ask(place, path, { headers: { Accept: manifestType } })).arrayBuffer());
+  return Buffer.from(
+    await (await ask(place, path, { headers: { Accept: Object.values(manifestTypes).join(', ') } })).arrayBuffer(),
+  );
 }
 
 async function write(place: Place, digest: string, body: Buffer | ReadableStream): Promise<void> {

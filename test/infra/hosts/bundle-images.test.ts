@@ -4,11 +4,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { findImage } from '../../../infra/hosts/bundle-images.ts';
 import { ensureImage } from '../../../infra/hosts/images.ts';
 import { Bundle } from '../../../infra/registry/bundle/bundle.ts';
+import type { Descriptor } from '../../../infra/registry/bundle/layout.ts';
 import { imageOfSave } from '../../../infra/registry/bundle/saved-image.ts';
 import { writeBundle } from '../../../infra/registry/bundle/write-bundle.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
@@ -183,5 +185,59 @@ test('an image that was recorded by a tag gets a reference by its digest', async
   const handle = await open(file);
   const image = await imageOfSave(handle, 'registry.example.com/edge:2');
   expect(image.reference).toBe(`registry.example.com/edge@${image.manifest.digest}`);
+  await handle.close();
+});
+
+/** An archive as engines write it that keep images as registries send them: their manifests, and layers as they came. */
+function savedWithManifests(): { archive: Buffer; index: string; manifest: string; layer: string } {
+  const layer = gzipSync('layer');
+  const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: [digestOf('layer')] } }));
+  const described = (mediaType: string, content: Buffer) => ({
+    ...{ mediaType, digest: digestOf(content), size: content.length },
+  });
+  const oci = 'application/vnd.oci.image';
+  const layers = [described(`${oci}.layer.v1.tar+gzip`, layer)];
+  const manifest = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, config: described(`${oci}.config.v1+json`, config), layers }),
+  );
+  // The first is for a platform that the engine has nothing of.
+  const other = { mediaType: `${oci}.manifest.v1+json`, digest: digestOf('arm'), size: 3 };
+  const several = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, manifests: [other, described(`${oci}.manifest.v1+json`, manifest)] }),
+  );
+  const index = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, manifests: [described(`${oci}.index.v1+json`, several)] }),
+  );
+  const at = (content: Buffer) => `blobs/${digestOf(content).replace(':', '/')}`;
+  const docker = Buffer.from(JSON.stringify([{ Config: at(config), RepoTags: null, Layers: [at(layer)] }]));
+  const blobs = [layer, config, manifest, several].map((content): [string, Buffer] => [at(content), content]);
+  const files: [string, Buffer][] = [...blobs, ['index.json', index], ['manifest.json', docker]];
+  const parts = files.flatMap(([path, content]) => [
+    ...[tarHeader(path, content.length), content, tarPadding(content.length)],
+  ]);
+  const [found, own, unpacked] = [several, manifest, layer].map((content) => digestOf(content));
+  return { archive: Buffer.concat([...parts, tarEnd]), index: found ?? '', manifest: own ?? '', layer: unpacked ?? '' };
+}
+
+test.each([
+  ['the index that is recorded', (made: ReturnType<typeof savedWithManifests>) => made.index],
+  ['the manifest that is recorded', (made: ReturnType<typeof savedWithManifests>) => made.manifest],
+])('an image that the engine keeps as a registry sent it is bundled by %s', async (_name, digestFrom) => {
+  const made = savedWithManifests();
+  const file = join(folder, 'saved.tar');
+  await writeFile(file, made.archive);
+  const handle = await open(file);
+  const reference = `registry.example.com/shop@${digestFrom(made)}`;
+  const image = await imageOfSave(handle, reference);
+  expect(image).toMatchObject({
+    reference,
+    root: { digest: digestFrom(made) },
+    manifest: { digest: made.manifest },
+    layers: [{ digest: made.layer, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }],
+  });
+  const [layer] = image.layers;
+  const content: Buffer[] = [];
+  for await (const bytes of image.blob(layer as Descriptor)) content.push(bytes);
+  expect(gunzipSync(Buffer.concat(content)).toString()).toBe('layer');
   await handle.close();
 });

@@ -21,6 +21,10 @@ test.each([
   ['/bin/sh: 1: docker: not found', 'Install Docker'],
   ['/bin/sh: docker: command not found', 'Install Docker'],
   ['docker is not installed', 'Install Docker'],
+  [
+    'NotFound: content digest sha256:88e3cbde05c1c45473fbb6a8349293256cdd807318e13ae55ca0f158bb6f7f6a: not found',
+    '`docker image prune`',
+  ],
   ['failed to solve: process "/bin/sh -c npm ci" did not complete successfully: permission denied', undefined],
   ['COPY failed: file not found in build context', undefined],
 ])('what helps where Docker says %j', (said, hint) => {
