@@ -115,7 +115,10 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     await promote('1.0.0', 'prod');
     expect(await answerOf('prod-1', 80)).toBe('1.0.0 of shop');
     const shown = await runningImages(desk.lab.host('prod-1'));
-    expect(shown).toContain(`${made.repository}:${made.digest.replace(':', '-')}`);
+    // An engine with the store of containerd knows by its digest what came by a tag.
+    expect(shown.map((image) => image.replace('@sha256:', ':sha256-'))).toContain(
+      `${made.repository}:${made.digest.replace(':', '-')}`,
+    );
 
     const { HostConfig, Mounts } = await registryOf();
     expect([HostConfig.PortBindings['5000/tcp'], HostConfig.RestartPolicy.Name]).toMatchObject([

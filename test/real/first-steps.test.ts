@@ -46,7 +46,7 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service', () => {
 
   test('the edge that stands in is recorded by its digest, and stays', async () => {
     const edge = JSON.parse(await desk.docker('inspect', 'shop-dev-edge', '--format', '{{json .Config.Image}}'));
-    expect(edge).toMatch(/^embedded\.lockage\.internal\/lockage-edge:sha256-[0-9a-f]{64}$/);
+    expect(edge).toMatch(/^embedded\.lockage\.internal\/lockage-edge[:@]sha256[-:][0-9a-f]{64}$/);
     const again = await desk.succeed(shop, 'promote', '0.1.0', '--to', 'dev', '--yes');
     expect(again.outcome).toBe('unchanged');
     expect(await desk.docker('images', '--format', '{{.Repository}}')).not.toContain('127.0.0.1');
