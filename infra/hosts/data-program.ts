@@ -102,6 +102,39 @@ fi
 /** Said by psql once the transaction is committed. */
 const committed = 'lockage: committed';
 
+/**
+ * Leaves nothing in the database but what every new one has. A dump drops what is in it alone: a table that came later would hold on to
+ * one of these, or be there already when its migration runs once more.
+ */
+const emptied = String.raw`SET LOCAL client_min_messages = warning;
+DO $lockage$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT format('DROP EVENT TRIGGER IF EXISTS %I CASCADE', evtname) FROM pg_event_trigger
+    UNION ALL SELECT format('DROP PUBLICATION IF EXISTS %I CASCADE', pubname) FROM pg_publication
+    UNION ALL SELECT format('DROP EXTENSION IF EXISTS %I CASCADE', extname) FROM pg_extension WHERE extname <> 'plpgsql'
+    UNION ALL SELECT format('DROP FOREIGN DATA WRAPPER IF EXISTS %I CASCADE', fdwname) FROM pg_foreign_data_wrapper
+    UNION ALL SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
+      WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+  FOREACH statement IN ARRAY ARRAY(
+    SELECT format('DROP %s IF EXISTS %s CASCADE',
+      CASE object.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE object.type END,
+      object.identity)
+    FROM pg_depend AS part, pg_identify_object(part.classid, part.objid, part.objsubid) AS object
+    WHERE part.refclassid = 'pg_namespace'::regclass AND part.deptype = 'n'
+      AND part.refobjid = (SELECT oid FROM pg_namespace WHERE nspname = 'public')
+  ) LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$lockage$;
+`;
+
 /** Codes with which nothing is committed: psql stopped at an error (3) or failed itself (1), or was never started. */
 const beforeCommit: ReadonlySet<number> = new Set([1, 3, 126, 127]);
 
@@ -119,7 +152,7 @@ exec pg_dump -U "$user" -d "$database" --clean --if-exists`,
   ownEnd: /\n-- PostgreSQL database dump complete\n--\n+(?:\\unrestrict \w+\n+)?$/,
   intakeOf: () => ({
     argv: ['sh', '-c', `${login}exec psql -U "$user" -d "$database" -Xq -v ON_ERROR_STOP=1 -o /dev/null`],
-    around: ['BEGIN;\n', `\nCOMMIT;\n\\echo ${committed}\n`],
+    around: [`BEGIN;\n${emptied}`, `\nCOMMIT;\n\\echo ${committed}\n`],
     outcomeOf: ({ code, stdout, wrote }) => {
       if (code === 0) return wrote && stdout.trimEnd().endsWith(committed) ? 'all' : 'unknown';
       return beforeCommit.has(code) ? 'none' : 'unknown';

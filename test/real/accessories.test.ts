@@ -70,6 +70,15 @@ describe.runIf(labsWork)('an accessory', () => {
     expect(containers?.filter((line) => line.includes('trial-prod-db'))).toHaveLength(1);
   });
 
+  test('has nothing after a restore that came later, whatever it has to do with what is older', async () => {
+    await sql('ALTER TABLE notes ADD id serial PRIMARY KEY; CREATE TABLE replies (note int REFERENCES notes)');
+    await sql("CREATE VIEW read AS SELECT text FROM notes; CREATE TYPE kind AS ENUM ('new'); CREATE SCHEMA later");
+    await project.succeed('accessory', 'restore', 'prod', 'db', 'db.sql', '--yes');
+    expect(await sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")).toBe('1');
+    expect(await sql("SELECT to_regtype('kind'), to_regnamespace('later')")).toBe('|');
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
+  });
+
   test('keeps its data when a file cannot be restored', async () => {
     await addToBackup('SELECT no_such_function();');
     const { code, json } = await project.run('accessory', 'restore', 'prod', 'db', 'db.sql', '--yes', '--json');
