@@ -225,9 +225,9 @@ const keepingCommands = String.raw`  run)
       echo 127.0.0.1:9 > "sets/none/$port.fallback"
     done
     sh "$0" tidy || true
-    # An edge of before did not name targets.
+    # An edge of before did not name targets. Names may outlive what a power cut took of the files.
     for set in sets/*; do
-      (named "$set") || true
+      if whole "$set" "${'$'}{set#sets/}"; then (named "$set") || true; fi
     done
     while :; do
       sh "$0" guard || true

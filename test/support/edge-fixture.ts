@@ -1,5 +1,6 @@
 /** An edge without a container: its script in a folder of its own, run by the busybox that edges have. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -121,6 +122,17 @@ export class EdgeFixture {
     const child = this.start(this.live('edge.sh'), 'guard');
     while (!(await this.run('show')).stdout.includes('guard lives')) continue;
     return child;
+  }
+
+  /** Starts the edge with a program in Caddy's place that ends at once, and ends its guard with it. Returns the exit code. */
+  async startUp(): Promise<number | null> {
+    const bin = join(this.folder, 'bin');
+    writeFileSync(join(bin, 'caddy'), `#!${join(bin, 'sh')}\n`, { mode: 0o755 });
+    const options = { env: this.#env, cwd: this.live(), stdio: 'ignore', detached: true } as const;
+    const child = spawn(join(bin, 'sh'), [this.live('edge.sh'), 'run'], options);
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    return code;
   }
 
   /** Brings a set, as a delivery does. Returns its name. */

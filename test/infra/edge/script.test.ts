@@ -136,6 +136,19 @@ describe('a switch', () => {
     expect(readdirSync(edge.live('now', 'to', '8000'))).toEqual(['new:8080,old:8080']);
   });
 
+  test.each([
+    ['keeps the names that it has where files lost their content in a power cut', 'new:8080,old:8080', ''],
+    ['gets its names where an edge of before gave it none', undefined, 'new:8080'],
+  ])('%s, when the edge starts', async (_what, named, content) => {
+    await serving('old');
+    const next = edge.deliver(routesTo('new', 'old'));
+    expect((await edge.run('switch', next, '2:op:1:', '0')).code).toBe(0);
+    if (named === undefined) rmSync(edge.live('now', 'to'), { recursive: true });
+    writeFileSync(edge.live('sets', next, '8000'), content);
+    expect(await edge.startUp()).toBe(0);
+    expect(readdirSync(edge.live('now', 'to', '8000'))).toEqual(['new:8080,old:8080']);
+  });
+
   test('names how many containers a port sends to, if they are several', async () => {
     const set = { 8000: { primary: 'new:8080', fallback: 'old:8080', among: 3, fallbackAmong: 2 } };
     const next = edge.deliver(set);
