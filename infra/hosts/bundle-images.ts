@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine } from '../docker/api/client.ts';
+import { readConfiguration } from '../registry/answers.ts';
 import { blobStream } from '../registry/blob-stream.ts';
 import type { Descriptor } from '../registry/bundle/layout.ts';
 import { imageOfSave } from '../registry/bundle/saved-image.ts';
@@ -39,7 +40,7 @@ export async function findImage(sources: ImageSources, reference: string, platfo
     return { image, from: 'registry', close: () => Promise.resolve() };
   } catch (failure) {
     if (!(failure instanceof LockageError)) throw failure;
-    const found = await imageFromEngine(sources, reference).catch((error: unknown) => {
+    const found = await imageFromEngine(sources, reference, platform).catch((error: unknown) => {
       if (signal.aborted || !(error instanceof LockageError)) throw error;
       return error;
     });
@@ -80,10 +81,11 @@ function descriptorOf({ mediaType, digest, bytes }: Manifest): Descriptor {
   return { mediaType, digest, size: bytes.length };
 }
 
-/** Lets the engine write the image to a draft beside the bundle, and reads it there. Undefined where it does not have it. */
+/** Lets the engine write the image to a draft beside the bundle, and reads it there. Undefined where it does not have it; throws LockageError. */
 async function imageFromEngine(
   { engine, file, signal }: ImageSources,
   reference: string,
+  platform: string,
 ): Promise<FoundImage | undefined> {
   const { repository, digest } = parseReference(reference);
   const found = await engine();
@@ -96,9 +98,20 @@ async function imageFromEngine(
     await draft.remove();
   };
   try {
-    return { image: await imageOfSave(handle, reference), from: 'engine', close };
+    const image = await imageOfSave(handle, reference);
+    await refuseOther(image, platform);
+    return { image, from: 'engine', close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Throws LockageError where an image is for another platform: the engine at hand has those of this computer. */
+async function refuseOther({ reference, config, blob }: ImageToBundle, platform: string): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const bytes of blob(config)) chunks.push(bytes);
+  const { os, architecture } = readConfiguration('the engine', Buffer.concat(chunks));
+  if (`${platform}/`.startsWith(`${os}/${architecture}/`)) return;
+  throw new LockageError(`it has ${reference} for ${os}/${architecture} only, and not for ${platform}`);
 }

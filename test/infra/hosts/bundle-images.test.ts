@@ -132,7 +132,9 @@ test('a failure that an engine tells inside its answer is one, and so is a file 
 /** An archive as `docker save` of 20.10 writes it, in which the second layer is the same as the first. */
 function saved(): Buffer {
   const layer = Buffer.from('layer');
-  const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: [digestOf(layer), digestOf(layer)] } }));
+  const config = Buffer.from(
+    JSON.stringify({ architecture: 'amd64', rootfs: { diff_ids: [digestOf(layer), digestOf(layer)] } }),
+  );
   const id = digestOf(config).slice(7);
   const manifest = [{ Config: `${id}.json`, RepoTags: null, Layers: ['a/layer.tar', 'b/layer.tar'] }];
   const link = tarHeader('b/layer.tar', 0);
@@ -172,6 +174,9 @@ test('an image that no registry gives is taken from the engine, under its own co
   const found = await findImage(sources, reference, 'linux/amd64');
   expect([found.from, found.image.reference, found.image.layers.length]).toEqual(['engine', reference, 2]);
   expect(found.image.layers.map(({ digest }) => digest)).toEqual([digestOf('layer'), digestOf('layer')]);
+  await expect(findImage(sources, reference, 'linux/arm64')).rejects.toThrow(
+    /and the engine here does not give it: it has .* for linux\/amd64 only, and not for linux\/arm64$/,
+  );
   const drafts = () => readdir(folder).then((names) => names.filter((name) => name.endsWith('.draft')));
   expect(await drafts()).toHaveLength(1);
   await found.close();
