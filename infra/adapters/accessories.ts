@@ -13,6 +13,7 @@ import { isOwnedBy } from '../docker/labels.ts';
 import { dumpInto, proveRestore, takeIn } from '../hosts/accessory-data.ts';
 import { wholeBackup } from '../hosts/backup-file.ts';
 import { dataProgramOf } from '../hosts/data-program.ts';
+import { refuseWithoutRoom } from '../hosts/proof-room.ts';
 import { accessoryGrace, accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 
 interface FoundAccessory {
@@ -88,6 +89,8 @@ export class AccessoriesAdapter implements Accessories {
     const mask = (text: string) => this.#session.mask(text);
     const { engine, found } = await this.#find({ environment, accessory });
     const program = await dataProgramOf(engine, accessory, found);
+    const data = { container: found.Id, folders: Object.values(accessory.volumes) };
+    if (prove) await refuseWithoutRoom(engine, data, signal);
     const started = performance.now();
     let took = 0;
     const check = async (draft: string) => {

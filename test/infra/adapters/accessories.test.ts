@@ -119,6 +119,20 @@ test.each([undefined, 'eu'])('what another environment has under its name (%s) i
   expect(readFileSync(data, 'utf8')).toBe('new');
 });
 
+test.each([
+  ['is refused where that would fill the disk', 30, /takes 12\.3 GB, and 12\.6 GB are free$/],
+  ['is begun where there is room', 300, /^what was backed up could not be restored/],
+])('a proof of a backup, which copies all data, %s', async (_what, total, message) => {
+  writeFileSync(join(exec.programs, 'du'), '#!/bin/sh\necho "12000000\t$4"\n', { mode: 0o755 });
+  const df = `/dev/vda ${total * 1_000_000} 1 ${total * 410_000} 59% /data`;
+  writeFileSync(join(exec.programs, 'df'), `#!/bin/sh\necho "Filesystem\n${df}"\n`, { mode: 0o755 });
+  const accessory = { ...place.accessory, volumes: { data: '/data' } };
+  writeFileSync(file, 'earlier');
+  const refused = accessories().backUp({ ...place, accessory }, file, { prove: true });
+  expect(await failure(refused)).toMatchObject({ name: 'LockageError', message: expect.stringMatching(message) });
+  expect(readFileSync(file, 'utf8')).toBe('earlier');
+});
+
 test('a backup that cannot be restored is none, and an earlier one stays', async () => {
   writeFileSync(file, 'earlier');
   // This engine makes no containers, so no trial can be made.

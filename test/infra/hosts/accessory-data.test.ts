@@ -65,6 +65,7 @@ function installDatabase(): DataProgram {
 sed -n '/^BEGIN;$/,$p' > ${data}.next
 grep -q no_such_function ${data}.next && exit 3
 grep -qx 'COMMIT;' ${data}.next || exit 0
+sed -i '/^SET LOCAL /,/^[$]lockage[$];$/d' ${data}.next
 grep -vx -e 'BEGIN;' -e 'COMMIT;' -e '' -e '.echo .*' ${data}.next > ${data}
 sed -n 's/^.echo //p' ${data}.next`,
   );
