@@ -208,12 +208,16 @@ export class FoundationAdapter {
     const recorded = await records.foundation(environment.name);
     const secretVersions = accessorySecrets(environment, request.versions);
     const ports = await this.#portsOf(environment, request, recorded);
-    const kept = leaving === 'stay' ? await this.#leftAccessories(environment) : [];
+    const left = await this.#leftAccessories(environment);
+    const kept = leaving === 'stay' ? left : [];
+    // What could not be removed is recorded for as long as it is there; on a host that is away it has to wait.
+    const isWhole = active.hosts.length === request.environment.hosts.length;
+    const remains = leaving === 'go' && isWhole && (left.length > 0 || (await this.#leftHosts(environment)).length > 0);
     const wanted = fingerprint(foundationOf(project, environment, { secretVersions, ports, kept }));
     const { drifted = [] } = request;
     const absent = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
     const missing = [...absent, ...drifted.map(({ host, what }) => `${host.name} ${what}`)];
-    const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    const due = recorded?.fingerprint !== wanted || missing.length > 0 || remains;
     if (request.drifted && recorded?.fingerprint !== wanted) throw configuredOtherwise(environment);
     // Hosts that leave are no longer configured, and not cordoned.
     if (due) refuseWhileCordoned(request.environment, active, missing);
@@ -361,8 +365,12 @@ export class FoundationAdapter {
 
   /** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */
   async #leftHosts({ name, hosts }: Environment): Promise<FoundationInputs['hosts']> {
-    const recorded = await this.#dependencies.records.foundation(name);
-    return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
+    const { records } = this.#dependencies;
+    const [recorded, { edges }] = [await records.foundation(name), await records.standing(name)];
+    const known = new Map(
+      [...edges.map(({ host }) => host), ...(recorded?.hosts ?? [])].map((each) => [each.name, each]),
+    );
+    return [...known.values()].filter((before) => !hosts.some((host) => host.name === before.name));
   }
 }
 
