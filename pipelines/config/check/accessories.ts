@@ -27,6 +27,7 @@ export function checkAccessories(checked: Checked): void {
     checkEnv(checked, path, accessory.env, []);
     checkSecrets(checked, path, accessory.secrets);
     checkVolumes(checked, path, accessory.volumes);
+    checkVolumeNames(checked, path, accessory);
     checkSharedMemory(checked, path, accessory);
     if (asWritten) checkLog(checked, path, asWritten);
     checkNames(checked, path, accessory);
@@ -45,6 +46,21 @@ function checkAddress({ resolved, report }: Checked, path: readonly string[], ac
   if (!isIpAddress(address) || isPrivateAddress(address)) return;
   const where = `on ${accessory.host} would be reached from everywhere at ${address}, past any firewall`;
   report([...path, 'port'], `${where}: give the target a private \`address\`, or write expose: true`);
+}
+
+/** Names of volumes are joined by hyphens, which they may contain: two accessories must not get the same data. */
+function checkVolumeNames({ resolved, report }: Checked, owner: readonly string[], { name, volumes }: Accessory): void {
+  const others = resolved.accessories.slice(
+    0,
+    resolved.accessories.findIndex((each) => each.name === name),
+  );
+  for (const volume of Object.keys(volumes)) {
+    const other = others.find((each) =>
+      Object.keys(each.volumes).some((taken) => `${each.name}-${taken}` === `${name}-${volume}`),
+    );
+    if (other)
+      report([...owner, 'volumes', volume], `would be the same volume as one of ${other.name}: name it otherwise`);
+  }
 }
 
 function checkVolumes({ report }: Checked, owner: readonly string[], volumes: Readonly<Record<string, string>>): void {

@@ -97,12 +97,28 @@ function mergeRole(common: RoleFile, own: RoleFile): RoleFile {
     env: { ...common.env, ...own.env },
     secrets: join(common.secrets, own.secrets),
     health: mergeHealth(common.health, own.health),
-    limits: { ...common.limits, ...own.limits },
+    ...mergeSurroundings(common, own),
     hardening: {
       ...common.hardening,
       ...own.hardening,
       tmpfs: { ...common.hardening?.tmpfs, ...own.hardening?.tmpfs },
     },
+  };
+}
+
+type Surroundings = Pick<RoleFile, 'limits' | 'extraHosts' | 'dns'>;
+
+/** Merges what a container is given of its host. What neither side has is no key, as containers are told apart by all that they have. */
+function mergeSurroundings(common: Surroundings, own: Surroundings): Surroundings {
+  const merged = <Value extends object>(a: Value | undefined, b: Value | undefined) =>
+    a || b ? { ...a, ...b } : undefined;
+  return {
+    limits: {
+      ...common.limits,
+      ...own.limits,
+      ...dropUndefined({ ulimits: merged(common.limits?.ulimits, own.limits?.ulimits) }),
+    },
+    ...dropUndefined({ extraHosts: merged(common.extraHosts, own.extraHosts), dns: merged(common.dns, own.dns) }),
   };
 }
 
@@ -128,7 +144,7 @@ function mergeAccessory(common: AccessoryFile, own: AccessoryFile): AccessoryFil
     env: { ...common.env, ...own.env },
     secrets: join(common.secrets, own.secrets),
     volumes: { ...common.volumes, ...own.volumes },
-    limits: { ...common.limits, ...own.limits },
+    ...mergeSurroundings(common, own),
     ...(common.health || own.health ? { health: { ...common.health, ...own.health } } : {}),
   };
 }

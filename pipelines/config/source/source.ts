@@ -17,6 +17,8 @@ import type { Path, Problem } from './problem.ts';
 export interface SourceFile {
   readonly path: string;
   readonly text: string;
+  /** why it has no text */
+  readonly problem?: string;
 }
 
 /** A parsed file: its plain value, its errors as YAML, and the line of each value. */
@@ -85,7 +87,8 @@ export function parseSource(file: SourceFile): Source {
   };
 }
 
-function refuse({ text }: SourceFile): { line: number; message: string } | undefined {
+function refuse({ text, problem }: SourceFile): { line: number; message: string } | undefined {
+  if (problem !== undefined) return { line: 1, message: problem };
   if (Buffer.byteLength(text) > maximumFileSize) return { line: 1, message: 'is larger than 1 MiB' };
   const nul = text.indexOf('\0');
   if (nul >= 0)

@@ -104,6 +104,22 @@ roles:
     });
   });
 
+  test.each(['roles', 'accessories'] as const)('what containers of %s are given of their host, key by key', (kind) => {
+    const [name, more] = kind === 'roles' ? ['web', 'port: 8080, '] : ['db', 'image: "a:1", '];
+    const given = (extraHosts: string, dns: string, ulimits: string) =>
+      `${kind}: { ${name}: { ${more}extraHosts: { ${extraHosts} }, dns: { ${dns} }, limits: { ulimits: { ${ulimits} } } } }\n`;
+    const lockage = `app: shop\nroles: { web: { port: 8080 } }\n${given('a: 10.0.0.1', 'servers: [1.1.1.1]', 'memlock: unlimited')}`;
+    const found = environment(
+      kind === 'roles' ? lockage.replace('roles: { web: { port: 8080 } }\n', '') : lockage,
+      `${own}${given('b: 10.0.0.2', 'search: [x.y]', 'core: 0').replace(more, '')}`,
+    )?.[kind][0];
+    expect({ ...(found as any).limits, ...found }).toMatchObject({
+      extraHosts: { a: '10.0.0.1', b: '10.0.0.2' },
+      dns: { servers: ['1.1.1.1'], search: ['x.y'] },
+      ulimits: expect.objectContaining({ memlock: expect.anything(), core: expect.anything() }),
+    });
+  });
+
   test('another kind of health check replaces the common one and keeps its timing', () => {
     const lockage = common.replace('8080', '8080, health: { path: /healthz, timeout: 20s }');
     const dev = `${own}roles: { web: { health: { command: [node, health.mjs] } } }\n`;

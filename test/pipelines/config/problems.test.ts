@@ -456,6 +456,10 @@ describe('accessories and migration', () => {
       'accessories.db.volumes.b  /d is already the place of volume a',
     ],
     [
+      'accessories: { db: { image: a, volumes: { main-data: /d } }, db-main: { image: a, volumes: { data: /d } } }',
+      'accessories.db-main.volumes.data  would be the same volume as one of db: name it otherwise',
+    ],
+    [
       'migration: { command: node migrate.mjs }',
       'migration.command  expected a list of words: write [node, migrate.mjs]',
     ],
