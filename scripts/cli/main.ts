@@ -14,6 +14,7 @@ import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { addOtherWords, nameOwnHelp } from './name-help.ts';
 import { forceSchema, json, planOption, revisionOptions, skipHooks, wait, yes } from './options.ts';
+import { flushed, watchOutput } from './output.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 import { addReproductionCommands } from './reproduction-commands.ts';
@@ -285,16 +286,12 @@ addDatabaseCommands(program, interrupt);
 addOtherWords(program);
 nameOwnHelp(program);
 
-// A reader that goes away (`lockage status | head`) must not end an operation half-way.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+watchOutput();
 
-const isJson = process.argv.includes('--json');
-// What a pipe has not taken yet would be lost.
-const written = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => stream.write('', () => resolve()));
-const end = async (code: number | string | null | undefined) => {
-  await Promise.all([process.stdout, process.stderr].map(written));
-  process.exit(code);
-};
+// What comes after `--` is a program's, and says nothing of how this one prints.
+const words = process.argv.slice(2);
+const isJson = words.slice(0, [...words, '--'].indexOf('--')).includes('--json');
+const end = async (code: number | string | null | undefined) => process.exit(await flushed(code));
 const endWith = async (error: unknown) => {
   const { reportError, reportWords } = await import('./report-error.ts');
   if (error instanceof CommanderError) return end(reportWords(error, isJson));
