@@ -20,18 +20,37 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
       context.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
       return;
     }
-    // Accepted fingerprints that no host offers are a mistake to report before anything is pinned.
-    const offers = await Promise.all(hosts.map((host) => offerOf(context, host)));
-    refuseUnknown(flags.accept ?? [], offers);
-    const open: string[] = [];
-    for (const offer of offers) if (!(await pin(context, offer, flags.accept))) open.push(offer.host.name);
-    if (open.length > 0) {
-      const Kind = open.length < offers.length ? PartialError : LockageError;
-      throw new Kind(`no key was accepted for ${open.join(', ')}`, {
-        hint: 'Name one key of each host with `--accept FINGERPRINT…`.',
-      });
-    }
+    await acceptKeys(context, hosts, flags.accept);
   });
+}
+
+/** Asks for the keys of hosts, or takes those that are accepted, and pins them. Throws LockageError; PartialError where some are pinned. */
+export async function acceptKeys(
+  context: Pick<CommandContext, 'connections' | 'terminal'>,
+  hosts: readonly SshHost[],
+  accept: readonly string[] | undefined,
+): Promise<void> {
+  // Accepted fingerprints that no host offers are a mistake to report before anything is pinned.
+  const offers = await Promise.all(hosts.map((host) => offerOf(context, host)));
+  refuseUnknown(accept ?? [], offers);
+  for (const offer of offers) refuseOther(offer);
+  const open: string[] = [];
+  const accepted: (() => Promise<void>)[] = [];
+  // All are asked about before any is pinned: who says no to one has changed nothing.
+  for (const offer of offers) {
+    for (const line of offerLines(offer)) context.terminal.line(line);
+    if (isPinned(offer)) continue;
+    const key = await choose(context, offer, accept);
+    if (key) accepted.push(() => pin(context, offer.host, key));
+    else open.push(offer.host.name);
+  }
+  for (const pinKey of accepted) await pinKey();
+  if (open.length > 0) {
+    const Kind = open.length < offers.length ? PartialError : LockageError;
+    throw new Kind(`no key was accepted for ${open.join(', ')}`, {
+      hint: 'Name one key of each host with `--accept FINGERPRINT…`.',
+    });
+  }
 }
 
 interface Offer {
@@ -43,10 +62,10 @@ interface Offer {
   readonly pinned: readonly string[];
 }
 
-async function offerOf(context: CommandContext, host: SshHost): Promise<Offer> {
+async function offerOf({ connections }: Pick<CommandContext, 'connections'>, host: SshHost): Promise<Offer> {
   const [{ address, keys }, accepted] = await Promise.all([
-    context.connections.scanHostKeys(host),
-    context.connections.acceptedHostKeys(host),
+    connections.scanHostKeys(host),
+    connections.acceptedHostKeys(host),
   ]);
   const { hostKey } = host.endpoint;
   return { host, address, keys, pinned: hostKey === undefined ? accepted : [hostKey] };
@@ -65,32 +84,44 @@ function refuseUnknown(accept: readonly string[], offers: readonly Offer[]): voi
   });
 }
 
-/** Shows the keys of a host, and pins the one that is accepted. Returns whether one is pinned now. */
-async function pin(context: CommandContext, offer: Offer, accept: readonly string[] | undefined): Promise<boolean> {
-  const { host, address, keys, pinned } = offer;
-  for (const line of offerLines(offer)) context.terminal.line(line);
-  if (keys.some(({ fingerprint }) => pinned.includes(fingerprint))) return true;
-  if (pinned.length > 0) {
-    throw new LockageError(`${host.name}: ${address} shows another key than the one that is pinned`, {
-      details: pinned.map((fingerprint) => `pinned: ${fingerprint}`),
-      hint: 'Somebody may be in between. If the machine was reinstalled, see to its hostKey or .lockage/known_hosts first.',
-    });
-  }
+function isPinned({ keys, pinned }: Offer): boolean {
+  return keys.some(({ fingerprint }) => pinned.includes(fingerprint));
+}
+
+function refuseOther(offer: Offer): void {
+  const { host, address, pinned } = offer;
+  if (pinned.length === 0 || isPinned(offer)) return;
+  throw new LockageError(`${host.name}: ${address} shows another key than the one that is pinned`, {
+    details: pinned.map((fingerprint) => `pinned: ${fingerprint}`),
+    hint: 'Somebody may be in between. If the machine was reinstalled, see to its hostKey or .lockage/known_hosts first.',
+  });
+}
+
+/** Returns the key of a host that is accepted; undefined where none is. Throws LockageError where nobody can be asked, or says no. */
+async function choose(
+  { terminal }: Pick<CommandContext, 'terminal'>,
+  { host, keys }: Offer,
+  accept: readonly string[] | undefined,
+): Promise<HostKey | undefined> {
   const key = accept ? keys.find(({ fingerprint }) => accept.includes(fingerprint)) : keys[0];
-  if (!key) return false;
-  if (!accept) {
+  if (key && !accept) {
     if (!process.stdin.isTTY) {
       throw new LockageError(`the key of ${host.name} needs confirmation, and this is not a terminal`, {
         hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say \`--accept ${key.fingerprint}\`.`,
       });
     }
-    await context.terminal.confirm(
-      `Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`,
-    );
+    await terminal.confirm(`Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`);
   }
-  await context.connections.trustHostKey(host, key.fingerprint);
-  context.terminal.line(`  ${colors.green('✓')} ${key.fingerprint} is pinned now`);
-  return true;
+  return key;
+}
+
+async function pin(
+  { connections, terminal }: Pick<CommandContext, 'connections' | 'terminal'>,
+  host: SshHost,
+  { fingerprint }: HostKey,
+): Promise<void> {
+  await connections.trustHostKey(host, fingerprint);
+  terminal.line(`  ${colors.green('✓')} ${fingerprint} is pinned now for ${host.name}`);
 }
 
 function offerLines({ host, address, keys, pinned }: Offer): string[] {
