@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parse } from 'yaml';
 import { namePattern, nameRule } from '../../pipelines/config/schema/names.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { stateFolderName } from './state-folder.ts';
@@ -85,6 +86,11 @@ interface Values extends Pick<InitOptions, 'engine'> {
   readonly port: number | undefined;
 }
 
+/** Returns whether YAML reads a name as text, and not as a number or as one of its words. */
+function isText(name: string): boolean {
+  return parse(name) === name;
+}
+
 async function fromTemplate(file: string, { name, port, engine }: Values): Promise<string> {
   const folder = templateFolder();
   const text = await readFile(path.join(folder, file), 'utf8');
@@ -94,6 +100,7 @@ async function fromTemplate(file: string, { name, port, engine }: Values): Promi
   );
   const named = text
     .replaceAll('SCHEMAS', schemas.startsWith('.') ? schemas : `./${schemas}`)
+    .replace(/^(app|name): my-app$/m, (_, key) => `${key}: ${isText(name) ? name : JSON.stringify(name)}`)
     .replaceAll('my-app', name)
     .replaceAll(usualEngine, engine ?? usualEngine);
   if (port === undefined || file !== 'lockage.yaml') return named;

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { init } from '../../../scripts/project/init.ts';
 import { loadProject } from '../../../scripts/project/load.ts';
 
@@ -54,6 +55,14 @@ test('takes the Docker Engine that is used here', async () => {
 test('takes the name from the folder', async () => {
   await init({ cwd });
   expect((await loadProject(cwd)).app).toBe('my-shop-2');
+});
+
+test.each(['123', '007', '1e5', 'true', 'null', 'off'])('in a folder called %s loads, too', async (name) => {
+  cwd = path.join(path.dirname(cwd), name);
+  await mkdir(cwd);
+  await init({ cwd });
+  expect((await loadProject(cwd)).app).toBe(name);
+  expect(parse(await text('Pulumi.yaml')).name).toBe(name);
 });
 
 test('takes the port from the last stage of the Dockerfile', async () => {
