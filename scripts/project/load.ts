@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { homeFolder } from '../../infra/system/this-user.ts';
@@ -85,7 +86,9 @@ async function readSource(root: string, name: string): Promise<SourceFile> {
     const { size } = await stat(file);
     // Not read at all: the loader reports it as too large by the text's length.
     if (size > maximumFileSize) return { path: name, text: ' '.repeat(maximumFileSize + 1) };
-    return { path: name, text: await readFile(file, 'utf8') };
+    const bytes = await readFile(file);
+    if (isUtf8(bytes)) return { path: name, text: bytes.toString('utf8') };
+    return { path: name, text: '', problem: 'is not UTF-8 text: save it in that encoding' };
   } catch (error) {
     throw new LockageError(`cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, {
       cause: error,

@@ -76,7 +76,7 @@ async function readSource(source: SecretSource, { root, env }: SecretContext): P
   if ('env' in source) {
     const value = env[source.env];
     if (value === undefined) return { problem: `variable ${source.env} is not set` };
-    return { value: source.raw ? valueOf(Buffer.from(value)) : value };
+    return (source.raw ? asItIs : decode)(Buffer.from(value), `variable ${source.env}`);
   }
   const read = source.raw ? asItIs : decode;
   return 'file' in source

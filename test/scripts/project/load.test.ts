@@ -100,6 +100,12 @@ test('does not read what is too large', async () => {
   expect((await refusal()).details).toEqual(['environments/dev.yaml:1  is larger than 1 MiB']);
 });
 
+test('a file in another encoding is a problem with its name', async () => {
+  await write(working);
+  await writeFile(path.join(root, 'environments/dev.yaml'), Buffer.from('env: { NAME: M\u00fcller }\n', 'latin1'));
+  expect((await refusal()).details).toEqual(['environments/dev.yaml:1  is not UTF-8 text: save it in that encoding']);
+});
+
 test('a folder in place of a file', async () => {
   await write(working);
   await mkdir(path.join(root, 'environments/qa.yaml'));

@@ -48,6 +48,11 @@ describe('secrets are read', () => {
     expect(await read({ A: { file: 'lines' }, B: { file: 'windows' } })).toEqual({ A: 'a\nb\n', B: 'value' });
   });
 
+  test('of a variable, too', async () => {
+    const values = await readSecrets({ A: { env: 'PASTED' } }, ['A'], { root, env: { PASTED: 'password\n' } });
+    expect(values).toEqual({ A: 'password' });
+  });
+
   test('byte for byte where that is asked for', async () => {
     const values = await read({
       A: { file: 'lines', raw: true },
