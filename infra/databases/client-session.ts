@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import type { Login } from '../../pipelines/databases/kinds.ts';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { LineReader } from '../docker/api/frames.ts';
@@ -18,9 +19,15 @@ export class ClientSession {
   #ended: string | undefined;
 
   /** `first`: lines for the client that come before all statements. */
-  constructor(engine: Engine, container: string, user: string, signal: AbortSignal, first: readonly string[] = []) {
+  constructor(
+    engine: Engine,
+    container: string,
+    { user, database }: Login,
+    signal: AbortSignal,
+    first: readonly string[] = [],
+  ) {
     const lines = new LineReader();
-    const client = ['psql', '-X', '-q', '-A', '-t', '-w', '-h', '/tmp', '-U', user, '-d', 'postgres'];
+    const client = ['psql', '-X', '-q', '-A', '-t', '-w', '-h', '/tmp', '-U', user, '-d', database];
     const session = engine.exec(container, client, {
       stdin: this.#input,
       deadline: sessionTimeout,

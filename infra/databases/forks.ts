@@ -170,7 +170,7 @@ export class Forks implements CopySource {
 
   /** Opens a session that makes copies inside a fork of PostgreSQL, which nobody else may use. */
   async template(): Promise<TemplateCopies> {
-    return new TemplateCopies(this.#engine, await this.make(), this.#signal);
+    return TemplateCopies.open(this.#engine, await this.make(), this.#signal);
   }
 
   /** Removes everything that this process has made here. */

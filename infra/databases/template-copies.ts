@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Engine } from '../docker/api/client.ts';
 import { ClientSession } from './client-session.ts';
 import type { CopySource, Fork } from './copies.ts';
@@ -20,11 +21,28 @@ export class TemplateCopies implements CopySource {
   readonly #drops: ClientSession;
   #number = 0;
 
-  /** Nobody else may use the parent: it is what is copied. */
-  constructor(engine: Engine, parent: Fork, signal: AbortSignal) {
+  private constructor(parent: Fork, makes: ClientSession, drops: ClientSession) {
     this.#parent = parent;
-    this.#makes = new ClientSession(engine, parent.name, parent.user, signal, [filesSetting]);
-    this.#drops = new ClientSession(engine, parent.name, parent.user, signal);
+    this.#makes = makes;
+    this.#drops = drops;
+  }
+
+  /**
+   * Nobody else may use the parent: it is what is copied. PostgreSQL copies no database to which another session is connected. What is
+   * copied may be `postgres`, and tests copy `template1` for databases that they make, so the sessions connect to one of their own.
+   * Throws LockageError.
+   */
+  static async open(engine: Engine, parent: Fork, signal: AbortSignal): Promise<TemplateCopies> {
+    const session = (database: string) =>
+      new ClientSession(engine, parent.name, { user: parent.user, database }, signal, [filesSetting]);
+    const own = `lockage_${randomBytes(8).toString('hex')}`;
+    const first = session('postgres');
+    try {
+      await first.run(`CREATE DATABASE ${quoted(own)} TEMPLATE template0 :strategy;`);
+    } finally {
+      first.close();
+    }
+    return new TemplateCopies(parent, session(own), session(own));
   }
 
   async make(): Promise<Fork> {

@@ -237,6 +237,19 @@ describe.runIf(labsWork)('a database for tests', () => {
     expect([url, three, new Set([one, two]).size]).toEqual([one, 'none', 2]);
   });
 
+  test('is a template also where it is called postgres', async () => {
+    await shop.configure((file) => {
+      file.setIn(['accessories', 'db', 'env'], { POSTGRES_PASSWORD_FILE: '/run/secrets/DB_PASSWORD' });
+      file.setIn(['accessories', 'db', 'migrated'], false);
+      file.deleteIn(['accessories', 'db', 'seed']);
+    });
+    const words = ['test', '-p', '2', '--strategy', 'template'];
+    const script = 'echo "$LOCKAGE_DATABASE_URL_1 $LOCKAGE_DATABASE_URL_2"';
+    const { code, stdout, stderr } = await shop.run(...words, '--', 'sh', '-c', script);
+    expect([code, stdout.trim()], stderr).toEqual([0, expect.stringMatching(/\/copy_\d \S+\/copy_\d$/)]);
+    expect(await shop.left()).toEqual([]);
+  });
+
   test('is refused with what helps where it cannot be made', async () => {
     const refusal = async (change: Parameters<typeof shop.configure>[0]) => {
       await shop.configure(change);
