@@ -162,6 +162,7 @@ export class DatabasesAdapter {
       env: accessory.env,
       secrets: [...new Set(secrets)],
       own: accessory.secrets,
+      volumes: Object.values(accessory.volumes),
       memory: accessory.memory,
       runs: runs.map((run) => ({ ...run, spec: { ...run.spec, image: image ?? run.spec.image } })),
       ...(content ? { seed: content } : {}),

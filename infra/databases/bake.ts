@@ -28,6 +28,8 @@ export interface BakePlan {
   readonly secrets: readonly string[];
   /** those of the database */
   readonly own: readonly string[];
+  /** paths of its volumes, none of which it has here */
+  readonly volumes: readonly string[];
   /** bytes */
   readonly memory: number;
   /** commands of the release, in their order */
@@ -193,9 +195,9 @@ class Oven {
   }
 
   #database(): ContainerBody {
-    const { accessory, image, kind, args, env, own, memory } = this.#plan;
+    const { accessory, image, kind, args, env, own, volumes, memory } = this.#plan;
     const { stopSignal, bake: served } = kindNamed(kind);
-    const server = served(args);
+    const server = served(args, [secretsPath, ...volumes]);
     const variables = { ...env, ...filesOf(own), ...server.env };
     return {
       Image: image,

@@ -1,5 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { canRestore, dataFolder, forkFile, keepAndServe, servePostgres } from './fork-scripts.ts';
+import { bakeSettings, forkSettings } from './postgres-settings.ts';
 
 /** A kind of database whose data can be baked into an image and forked. */
 export type DatabaseKind = 'postgres' | 'mariadb' | 'redis';
@@ -36,8 +37,8 @@ interface Kind {
   /** a release's migration is meant for it unless the configuration says otherwise */
   readonly isMigrated: boolean;
   login(env: Readonly<Record<string, string>>): Login;
-  /** what runs while it is baked */
-  bake(args: readonly string[]): ServerPlan;
+  /** what runs while it is baked; `absent`: folders of the accessory that are not there as it has them */
+  bake(args: readonly string[], absent: readonly string[]): ServerPlan;
   /** succeeds once it answers over TCP, which the set-up phase of official images does not */
   probe(login: Login): readonly string[];
   /** takes a seed from stdin */
@@ -56,13 +57,6 @@ interface Kind {
   /** a line of its output from which on it can be used */
   readonly ready: RegExp;
 }
-
-/** A fork is thrown away, so nothing of it has to survive a power cut. */
-const careless = [
-  ...['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0'],
-  ...['shared_buffers=16MB', 'autovacuum=off', 'jit=off', 'listen_addresses=*', 'unix_socket_directories=/tmp'],
-  ...['hba_file=/lockage/hba.conf', 'logging_collector=off', 'max_logical_replication_workers=0'],
-];
 
 /** Whatever an accessory's settings are, its log says nothing of a statement with a password. */
 const unlogged = [
@@ -84,16 +78,16 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
       const user = env['POSTGRES_USER'] || 'postgres';
       return { user, database: env['POSTGRES_DB'] || user };
     },
-    bake: (args) => ({ env: { PGDATA: dataFolder }, command: ['postgres', ...args] }),
+    bake: (args, absent) => ({
+      env: { PGDATA: dataFolder },
+      command: ['postgres', ...args, ...bakeSettings(args, absent)],
+    }),
     probe: ({ user, database }) => ['pg_isready', '-q', '-h', '127.0.0.1', '-U', user, '-d', database],
     client: ({ user, database }) => [
       ...['psql', '-X', '-q', '-w', '-1', '-v', 'ON_ERROR_STOP=1'],
       ...['-U', user, '-d', database, '-f', '-'],
     ],
-    fork: (args, { user }) => [
-      ...['/bin/sh', '-c', servePostgres, 'fork', user, ...args],
-      ...careless.flatMap((setting) => ['-c', setting]),
-    ],
+    fork: (args, { user }) => [...['/bin/sh', '-c', servePostgres, 'fork', user, ...args], ...forkSettings(args)],
     reuse: {
       probe: canRestore,
       otherLogins: ({ user }) =>

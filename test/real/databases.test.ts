@@ -250,6 +250,26 @@ describe.runIf(labsWork)('a database for tests', () => {
     expect(await shop.left()).toEqual([]);
   });
 
+  test('has a server that archives nothing where its accessory has an archive, a standby and TLS', async () => {
+    await writeFile(join(shop.folder, 'slot.sql'), "select pg_create_physical_replication_slot('standby', true);");
+    const settings = [
+      ...['archive_mode=on', 'archive_command=touch /tmp/archived', 'wal_level=logical', 'huge_pages=on'],
+      ...['synchronous_standby_names=standby', 'ssl=on', 'ssl_cert_file=/run/secrets/DB_PASSWORD'],
+    ];
+    await shop.configure((file) => {
+      const command = ['postgres', ...settings.flatMap((setting) => ['-c', setting])];
+      file.setIn(['accessories', 'db', 'command'], command);
+      file.setIn(['accessories', 'db', 'migrated'], false);
+      file.setIn(['accessories', 'db', 'seed'], { file: 'slot.sql' });
+    });
+    const { child, forks } = await shop.fork(1);
+    const asked = "select current_setting('archive_mode'), current_setting('ssl'), count(*) from pg_replication_slots";
+    expect(await shop.sql(forks[0]?.url ?? '', asked)).toBe('off|off|0');
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    expect(await shop.left()).toEqual([]);
+  });
+
   test('is refused with what helps where it cannot be made', async () => {
     const refusal = async (change: Parameters<typeof shop.configure>[0]) => {
       await shop.configure(change);
