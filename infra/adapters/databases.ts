@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { bakedLabels, bakeFingerprint, bakeTag, type BakeInputs } from '../../pipelines/databases/baked.ts';
 import {
   kindNamed,
@@ -9,6 +7,7 @@ import {
   type DatabaseKind,
   type ImageFacts,
 } from '../../pipelines/databases/kinds.ts';
+import { bakedLogin, type BakedLogin } from '../../pipelines/databases/login.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment, Project } from '../../pipelines/model/environment.ts';
@@ -18,15 +17,13 @@ import { commandSpec } from '../../pipelines/planning/plan-migration.ts';
 import type { Session } from '../context/session.ts';
 import { bake, type BakePlan, type BakeRun } from '../databases/bake.ts';
 import { Forks, type BakedImage } from '../databases/forks.ts';
+import { readSeed } from '../databases/seed-file.ts';
 import type { Engine, ImageDetails } from '../docker/api/client.ts';
 import { ensureImage, localName } from '../hosts/images.ts';
 import { imageKey } from '../programs/foundation-plan.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 import { digestIn } from '../registry/reference.ts';
 import { pinImages } from './foundation-images.ts';
-
-/** Bytes of a seed file: more than that belongs into the image of a database that was restored once. */
-const largestSeed = 256 * 2 ** 20;
 
 interface Dependencies {
   readonly project: Project;
@@ -107,6 +104,7 @@ export class DatabasesAdapter {
     const facts = factsOf(details, accessory);
     const kind = kindOf(accessory.name, accessory.image, facts, accessory.kind);
     const args = serverArguments(accessory.name, kind, facts.command);
+    const login = bakedLogin(accessory, kind);
     const { seed } = accessory;
     const isMigrated = accessory.migrated ?? kindNamed(kind).isMigrated;
     const { migration } = environment;
@@ -141,13 +139,13 @@ export class DatabasesAdapter {
           ? { seed: releaseCommand(seeded.spec) }
           : {}),
     };
-    return { kind, args, held, runs, inputs, ...(content ? { content } : {}) };
+    return { kind, args, ...login, held, runs, inputs, ...(content ? { content } : {}) };
   }
 
   async #bake(
     engine: Engine,
     { environment, accessory, release, host }: DatabaseWanted,
-    { kind, args, held, runs, content }: Described,
+    { kind, args, login, names, held, runs, content }: Described,
     { fingerprint, ...made }: { readonly fingerprint: string; readonly repository: string; readonly tag: string },
   ): Promise<void> {
     const { project, session, registry } = this.#dependencies;
@@ -158,7 +156,7 @@ export class DatabasesAdapter {
     const secrets = [...accessory.secrets, ...runs.flatMap(({ spec }) => Object.keys(spec.secrets))];
     const plan: BakePlan = {
       ...{ accessory: accessory.name, app: project.app, environment: environment.name, image: held, kind, args },
-      login: kindNamed(kind).login(accessory.env),
+      ...{ login, names },
       env: accessory.env,
       secrets: [...new Set(secrets)],
       own: accessory.secrets,
@@ -213,7 +211,7 @@ export class DatabasesAdapter {
 }
 
 /** What is to be baked. */
-interface Described {
+interface Described extends BakedLogin {
   readonly kind: DatabaseKind;
   readonly args: readonly string[];
   /** the accessory's image, as the engine has it */
@@ -265,39 +263,19 @@ async function bakedHere(engine: Engine, image: string, fingerprint: string): Pr
 
 function runOf(
   { accessory }: DatabaseWanted,
-  { kind, args }: Described,
+  { kind, args, login }: Described,
   image: string,
   { Config }: ImageDetails,
 ): BakedImage {
   const size = Config.Labels?.[bakedLabels.size];
   return {
-    ...{ image, kind, args },
-    login: kindNamed(kind).login(accessory.env),
+    ...{ image, kind, args, login },
     user: Config.Labels?.[bakedLabels.user] ?? '',
     volumes: Object.keys(Config.Volumes ?? {}),
     ...(size === undefined ? {} : { size: Number(size) * 1024 }),
     memory: accessory.memory,
     ...(accessory.cpus === undefined ? {} : { cpus: accessory.cpus }),
   };
-}
-
-async function readSeed(root: string, accessory: string, file: string): Promise<Buffer> {
-  const path = resolve(root, file);
-  const key = `\`accessories.${accessory}.seed.file\``;
-  try {
-    const { size } = await stat(path);
-    if (size > largestSeed) {
-      throw new LockageError(`${file}, of ${key}, is larger than ${largestSeed / 2 ** 20} MiB`, {
-        hint: `Write \`accessories.${accessory}.seed.command\`, which loads it in the release's image.`,
-      });
-    }
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof LockageError) throw error;
-    throw new LockageError(`${file}, of ${key}, cannot be read: ${messageOf(error)}`, {
-      hint: 'Its path begins at the folder of lockage.yaml.',
-    });
-  }
 }
 
 function noRelease(accessory: string): LockageError {

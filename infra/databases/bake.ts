@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bakedLabels } from '../../pipelines/databases/baked.ts';
 import { dataFolder } from '../../pipelines/databases/fork-scripts.ts';
 import { kindNamed, type DatabaseKind, type Login } from '../../pipelines/databases/kinds.ts';
+import { standInName } from '../../pipelines/databases/login.ts';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { secretsPath, type ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { ContainerBody, Engine } from '../docker/api/client.ts';
@@ -28,6 +29,8 @@ export interface BakePlan {
   readonly secrets: readonly string[];
   /** those of the database */
   readonly own: readonly string[];
+  /** those of which the value is a name that whoever logs in has to know */
+  readonly names: readonly string[];
   /** paths of its volumes, none of which it has here */
   readonly volumes: readonly string[];
   /** bytes */
@@ -243,6 +246,7 @@ class Oven {
 
   /** A value that stands in for an environment's: what is baked is given to others. */
   #standIn(secret: string): string {
+    if (this.#plan.names.includes(secret)) return standInName;
     const known = this.#values.get(secret) ?? randomBytes(24).toString('hex');
     this.#values.set(secret, known);
     return known;

@@ -16,7 +16,7 @@ export const bakedLabels = {
 } as const;
 
 /** Raised where the same inputs give another image than before. */
-const recipe = 4;
+const recipe = 5;
 
 /** Everything that a baked image follows from. It is made again only when one of these changes. */
 export interface BakeInputs {

@@ -36,6 +36,8 @@ interface Kind {
   readonly scheme: string;
   /** a release's migration is meant for it unless the configuration says otherwise */
   readonly isMigrated: boolean;
+  /** variables of its image that name the account and the database; with `_FILE`, a file with that name */
+  readonly nameVariables: readonly string[];
   login(env: Readonly<Record<string, string>>): Login;
   /** what runs while it is baked; `absent`: folders of the accessory that are not there as it has them */
   bake(args: readonly string[], absent: readonly string[]): ServerPlan;
@@ -74,6 +76,7 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     stopSignal: 'SIGINT',
     scheme: 'postgres',
     isMigrated: true,
+    nameVariables: ['POSTGRES_USER', 'POSTGRES_DB'],
     login: (env) => {
       const user = env['POSTGRES_USER'] || 'postgres';
       return { user, database: env['POSTGRES_DB'] || user };
@@ -105,6 +108,7 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     stopSignal: 'SIGTERM',
     scheme: 'mysql',
     isMigrated: true,
+    nameVariables: ['MARIADB_USER', 'MYSQL_USER', 'MARIADB_DATABASE', 'MYSQL_DATABASE'],
     login: (env) => ({
       user: env['MARIADB_USER'] || env['MYSQL_USER'] || 'root',
       database: env['MARIADB_DATABASE'] || env['MYSQL_DATABASE'] || 'mysql',
@@ -138,6 +142,7 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     stopSignal: 'SIGTERM',
     scheme: 'redis',
     isMigrated: false,
+    nameVariables: [],
     // Its own client takes a URL without a user for one with an empty name.
     login: () => ({ user: 'default', database: '0' }),
     bake: (args) => ({
