@@ -7,6 +7,7 @@ import {
   RolledBackError,
 } from '../../pipelines/errors.ts';
 import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports/accessories.ts';
+import type { BackupFile } from '../../pipelines/planning/restored-dump.ts';
 import type { Session } from '../context/session.ts';
 import { EngineError, type ContainerDetails, type Engine, type OutputLine } from '../docker/api/client.ts';
 import { isOwnedBy } from '../docker/labels.ts';
@@ -100,8 +101,8 @@ export class AccessoriesAdapter implements Accessories {
       if (prove)
         await proveRestore(engine, place, program, { backup, signal, mask }).catch((error: unknown) => unproven(error));
     };
-    const bytes = await dumpInto(engine, found.Id, program, { file, signal, check });
-    return prove ? { bytes, took, proven: performance.now() - started - took } : { bytes, took };
+    const made = await dumpInto(engine, found.Id, program, { file, signal, check });
+    return prove ? { ...made, took, proven: performance.now() - started - took } : { ...made, took };
   }
 
   async checkBackup(place: AccessoryPlace, file: string): Promise<void> {
@@ -115,15 +116,16 @@ export class AccessoriesAdapter implements Accessories {
     await wholeBackup(file, program.ownEnd);
   }
 
-  async restore(place: AccessoryPlace, file: string): Promise<void> {
+  async restore(place: AccessoryPlace, file: string): Promise<BackupFile> {
     const { engine, found } = await this.#find(place);
     const { name } = place.accessory;
     const program = await dataProgramOf(engine, place.accessory, found);
     const backup = await wholeBackup(file, program.ownEnd);
     // To read it may take minutes, in which somebody may take over.
     await this.#session.lock?.check();
+    let sha256: string;
     try {
-      await takeIn(engine, found.Id, program, { backup, signal: this.#session.signal });
+      sha256 = await takeIn(engine, found.Id, program, { backup, signal: this.#session.signal });
     } catch (error) {
       if (!(error instanceof RolledBackError)) throw brokenBy(error, `${name} may have a part of the data of ${file}`);
       const Kind = this.#session.signal.aborted ? InterruptedError : RolledBackError;
@@ -134,6 +136,7 @@ export class AccessoriesAdapter implements Accessories {
     } catch (error) {
       throw brokenBy(error, `${name} has the data of ${file} and does not work with it`, lookAtLogs(place));
     }
+    return { file, bytes: backup.size, sha256 };
   }
 
   async #untilItWorks(engine: Engine, { environment, accessory }: AccessoryPlace): Promise<void> {

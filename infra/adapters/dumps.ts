@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import type { DumpPlace, Dumps, DumpsToKeep } from '../../pipelines/operations/ports/dumps.ts';
+import type { BackupFile } from '../../pipelines/planning/restored-dump.ts';
 import type { AccessoriesAdapter } from './accessories.ts';
 
 /** The dumps of data that are taken before migrations: files beside the state of whoever promotes. */
@@ -16,19 +17,15 @@ export class DumpsAdapter implements Dumps {
     this.#accessories = accessories;
   }
 
-  async take(
-    place: DumpPlace,
-    name: string,
-    { keep, needed }: DumpsToKeep,
-  ): Promise<{ readonly file: string; readonly bytes: number } | undefined> {
+  async take(place: DumpPlace, name: string, { keep, needed }: DumpsToKeep): Promise<BackupFile | undefined> {
     if (!(await this.#accessories.isThere(place))) return undefined;
     const folder = join(this.#folder, place.environment.name);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, `${name}.dump`);
-    const { bytes } = await this.#accessories.backUp(place, file, { prove: false });
+    const { bytes, sha256 } = await this.#accessories.backUp(place, file, { prove: false });
     const pattern = new RegExp(`^${place.accessory.name}-r\\d+-before-.*\\.dump$`);
     await keepNewest(folder, pattern, { keep, needed: needed.map((each) => basename(each)) });
-    return { file: relative(this.#root, file), bytes };
+    return { file: relative(this.#root, file), bytes, sha256 };
   }
 }
 

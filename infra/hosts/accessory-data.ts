@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, messageOf, RolledBackError } from '../../pipelines/errors.ts';
 import type { Accessory } from '../../pipelines/model/environment.ts';
+import type { BackupFile } from '../../pipelines/planning/restored-dump.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
 import { removeLeftDrafts, streamAtomic } from '../system/atomic-file.ts';
@@ -23,14 +24,15 @@ interface BackupTarget {
   check(draft: string): Promise<void>;
 }
 
-/** Writes the data of a container to a file, as a whole or not at all. Returns its size in bytes. Throws LockageError. */
+/** Writes the data of a container to a file, as a whole or not at all. Returns its size and SHA-256. Throws LockageError. */
 export async function dumpInto(
   engine: Engine,
   container: string,
   { dump }: DataProgram,
   { file, signal, check }: BackupTarget,
-): Promise<number> {
+): Promise<Omit<BackupFile, 'file'>> {
   const write = async (out: Writable) => {
+    const hash = createHash('sha256');
     let bytes = 0;
     const { code, stdout, stderr } = await engine.exec(container, dump, {
       deadline,
@@ -38,30 +40,37 @@ export async function dumpInto(
       stdout: out,
       maxOutput: 4096,
       onOutput: (stream, data) => {
-        if (stream === 'stdout') bytes += data.length;
+        if (stream !== 'stdout') return;
+        bytes += data.length;
+        hash.update(data);
       },
     });
     if (code !== 0) throw commandFailed(engine, container, `dump ended with exit code ${code}`, stderr);
     if (!stdout.endsWith(endMark)) throw commandFailed(engine, container, 'dump broke off before its end', stderr);
     if (bytes === endMark.length) throw commandFailed(engine, container, 'dump is empty', stderr);
-    return bytes;
+    return { bytes, sha256: hash.digest('hex') };
   };
   // Of whoever was killed: all of the data, which nobody would look for there.
   await removeLeftDrafts(file);
   return streamAtomic(file, write, check);
 }
 
-/** Gives a container the data of a backup. Throws RolledBackError where none of it was taken in for certain, else LockageError. */
+/**
+ * Gives a container the data of a backup. Returns the SHA-256 of its file. Throws RolledBackError where none of it was taken in for
+ * certain, else LockageError.
+ */
 export async function takeIn(
   engine: Engine,
   container: string,
   program: DataProgram,
   { backup, signal }: { readonly backup: Backup; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<string> {
   const { argv, around, outcomeOf } = program.intakeOf(backup.length);
   let isSent = false;
+  const hash = createHash('sha256');
   const sent = async function* () {
-    for await (const data of dataOf(backup, around[0])) if (data.length > 0) yield data;
+    if (around[0] !== '') yield Buffer.from(around[0]);
+    yield* dataOf(backup, hash);
     // From here on all of it may have come.
     isSent = true;
     yield Buffer.from(around[1]);
@@ -76,7 +85,7 @@ export async function takeIn(
     });
   // Whichever way it takes data in, nothing of them counts before their end.
   const outcome = isSent ? outcomeOf(result) : 'none';
-  if (outcome === 'all') return;
+  if (outcome === 'all') return hash.digest('hex');
   const { code, stderr } = result;
   const what = code === 0 ? 'ended before it had all of the data' : `did not take the data in: exit code ${code}`;
   const failure = commandFailed(engine, container, what, stderr);
@@ -111,10 +120,11 @@ export async function proveRestore(
  * Repeats what fails soon after a start: some images answer already while they make their first data, and begin once
  * more after it.
  */
-async function afterItsStart(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+async function afterItsStart(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await work();
+      await work();
+      return;
     } catch (error) {
       if (tries >= 3 || signal.aborted) throw error;
       await sleep(3000, undefined, { signal });

@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -52,13 +53,14 @@ function notReadable(file: string, cause?: unknown): LockageError {
   });
 }
 
-/** Reads the data of a backup, after a text. Throws LockageError when the file has become shorter meanwhile. */
-export async function* dataOf({ file, length }: Backup, before: string): AsyncGenerator<Buffer> {
-  yield Buffer.from(before);
+/** Reads the data of a backup; the hash gets all of its file. Throws LockageError when the file has become shorter meanwhile. */
+export async function* dataOf({ file, size, length }: Backup, hash: Hash): AsyncGenerator<Buffer> {
   let left = length;
   for await (const chunk of createReadStream(file, { end: length - 1 }) as AsyncIterable<Buffer>) {
     left -= chunk.length;
+    hash.update(chunk);
     yield chunk;
   }
   if (left > 0) throw new LockageError(`${file} became shorter while it was read`);
+  if (length < size) hash.update(endMark);
 }

@@ -133,6 +133,8 @@ export interface DataDump {
   /** from the project's folder */
   readonly file: string;
   readonly bytes: number;
+  /** of the file, in hex; absent in earlier records */
+  readonly sha256?: string;
   /** ISO 8601 */
   readonly at: string;
   /** number of the revision whose migration came after it, and its version */

@@ -1,6 +1,7 @@
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { lastNumber } from '../model/fence.ts';
 import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
+import { restoredDump, type BackupFile } from '../planning/restored-dump.ts';
 import type { AccessoryPlace, BackupResult } from './ports/accessories.ts';
 import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
@@ -49,8 +50,8 @@ export async function restoreAccessory(context: Context, request: AccessoryFileR
   await context.accessories.checkBackup(place, file);
   await context.terminal.confirm(`Replace the data of ${accessory} of ${environment} by those of ${file}?`);
   return locked(context, place, 'restore', async () => {
-    await context.accessories.restore(place, file);
-    await recordRestored(context, place, file);
+    const taken = await context.accessories.restore(place, file);
+    await recordRestored(context, place, taken);
   });
 }
 
@@ -58,13 +59,12 @@ export async function restoreAccessory(context: Context, request: AccessoryFileR
 async function recordRestored(
   context: Context,
   { environment, accessory }: AccessoryPlace,
-  file: string,
+  taken: BackupFile,
 ): Promise<void> {
   const { name } = environment;
   const record = await context.records.environment(name);
-  const dump = record.ledger.dumps?.findLast(
-    (each) => each.accessory === accessory.name && file.endsWith(`/${each.file}`),
-  );
+  const { dump, note } = restoredDump(record.ledger.dumps, accessory.name, taken);
+  if (note !== undefined) context.terminal.note(note);
   if (!dump) return;
   if (dump.doubtful) {
     context.terminal.note(

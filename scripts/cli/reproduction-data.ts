@@ -94,10 +94,11 @@ export async function restoreData(context: CommandContext, found: FoundReproduct
 }
 
 /** Repeats what certainly changed nothing. */
-async function repeated({ signal }: CommandContext, work: () => Promise<void>): Promise<void> {
+async function repeated({ signal }: CommandContext, work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work();
+      await work();
+      return;
     } catch (error) {
       if (attempt === attempts || signal.aborted || !(error instanceof RolledBackError)) throw error;
       await sleep(3000, undefined, { signal });

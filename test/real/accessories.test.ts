@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { namelessVolumes } from '../../infra/workloads/container/inventory.ts';
@@ -144,7 +144,10 @@ describe.runIf(labsWork)('an accessory', () => {
       expect([code, json.error.hint]).toEqual([2, expect.stringContaining(`accessory restore prod db ${file}`)]);
     }
     expect(await project.versions('prod')).toEqual(['1.0.1', '1.0.1']);
-    await project.succeed('accessory', 'restore', 'prod', 'db', file, '--yes');
+    // As it is sent to whoever restores.
+    const sent = join(project.folder, '.lockage/sent.sql');
+    await copyFile(join(project.folder, file), sent);
+    await project.succeed('accessory', 'restore', 'prod', 'db', sent, '--yes');
     expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
     await project.succeed('rollback', 'prod');
     expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);

@@ -1,4 +1,5 @@
 import type { Accessory, Environment } from '../../model/environment.ts';
+import type { BackupFile } from '../../planning/restored-dump.ts';
 
 /** An accessory of an environment. */
 export interface AccessoryPlace {
@@ -9,6 +10,8 @@ export interface AccessoryPlace {
 /** The outcome of a backup. */
 export interface BackupResult {
   readonly bytes: number;
+  /** of its file, in hex */
+  readonly sha256: string;
   /** milliseconds */
   readonly took: number;
   /** milliseconds of the restore that proved it; absent: it was not proven */
@@ -23,6 +26,9 @@ export interface Accessories {
   backUp(place: AccessoryPlace, file: string, options: { readonly prove: boolean }): Promise<BackupResult>;
   /** Checks that its data could be replaced by those of a file: it runs, and the file is whole. Throws LockageError. */
   checkBackup(place: AccessoryPlace, file: string): Promise<void>;
-  /** Takes the data of a file in. Throws RolledBackError where it has what it had for certain, else BrokenError. */
-  restore(place: AccessoryPlace, file: string): Promise<void>;
+  /**
+   * Takes the data of a file in, and returns which file that was. Throws RolledBackError where it has what it had for certain, else
+   * BrokenError.
+   */
+  restore(place: AccessoryPlace, file: string): Promise<BackupFile>;
 }

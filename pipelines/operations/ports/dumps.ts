@@ -1,4 +1,5 @@
 import type { Accessory, Environment } from '../../model/environment.ts';
+import type { BackupFile } from '../../planning/restored-dump.ts';
 
 /** An accessory whose data are dumped. */
 export interface DumpPlace {
@@ -18,11 +19,7 @@ export interface DumpsToKeep {
 export interface Dumps {
   /**
    * Writes the data of an accessory to a file of that name among the dumps of its environment, and removes all of the accessory that is
-   * not to be kept. Returns its path and size; undefined where the accessory is not there yet. Throws LockageError: nothing was changed.
+   * not to be kept. Returns its path, size and SHA-256; undefined where the accessory is not there yet. Throws LockageError: nothing was changed.
    */
-  take(
-    place: DumpPlace,
-    name: string,
-    kept: DumpsToKeep,
-  ): Promise<{ readonly file: string; readonly bytes: number } | undefined>;
+  take(place: DumpPlace, name: string, kept: DumpsToKeep): Promise<BackupFile | undefined>;
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -79,9 +80,9 @@ const programs: readonly [string, () => DataProgram][] = [
 
 const backUp = (program: DataProgram) =>
   dumpInto(engine, 'shop-prod-db', program, { file, signal, check: async () => undefined });
-async function restore(program: DataProgram): Promise<void> {
+async function restore(program: DataProgram): Promise<string> {
   const backup = await wholeBackup(file, program.ownEnd);
-  await takeIn(engine, 'shop-prod-db', program, { backup, signal });
+  return takeIn(engine, 'shop-prod-db', program, { backup, signal });
 }
 const failure = (work: Promise<unknown>) =>
   work.then(
@@ -92,10 +93,11 @@ const failure = (work: Promise<unknown>) =>
 describe.each(programs)('by %s', (_, programNow) => {
   test('data is written whole, with a mark at its end, and is the same again', async () => {
     const program = programNow();
-    expect(await backUp(program)).toBe(statSync(file).size);
-    expect(readFileSync(file, 'utf8')).toBe(`${rows('old')}\n-- lockage: complete\n`);
+    const { bytes, sha256 } = await backUp(program);
+    const written = readFileSync(file, 'utf8');
+    expect([bytes, written]).toEqual([statSync(file).size, `${rows('old')}\n-- lockage: complete\n`]);
     writeFileSync(data, 'new');
-    await restore(program);
+    expect([sha256, await restore(program)]).toEqual(Array(2).fill(createHash('sha256').update(written).digest('hex')));
     expect(readFileSync(data, 'utf8')).toBe(rows('old'));
   });
 

@@ -346,11 +346,13 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
 
 const accessories = (world: MemoryWorld): Ports['accessories'] => ({
   restart: async () => undefined,
-  backUp: async () => ({ bytes: 1000, took: 10 }),
+  backUp: async () => ({ bytes: 1000, sha256: 'of a backup', took: 10 }),
   checkBackup: async () => undefined,
   restore: async ({ environment, accessory }, file) => {
     world.place(environment.name).data.set(accessory.name, file);
     world.reach('accessories.restore taken');
+    const content = world.files.get(file.replace('/shop/', '')) ?? file;
+    return { file, bytes: content.length, sha256: `of ${content}` };
   },
 });
 
@@ -392,8 +394,9 @@ const drift = (world: MemoryWorld): Ports['drift'] => ({
 const dumps = (world: MemoryWorld): Ports['dumps'] => ({
   take: async ({ environment, accessory }, name) => {
     const file = `.lockage/dumps/${environment.name}/${name}.dump`;
-    world.files.set(file, world.place(environment.name).data.get(accessory.name) ?? 'data');
-    return { file, bytes: 1000 };
+    const content = `${world.place(environment.name).data.get(accessory.name) ?? 'data'} in ${name}`;
+    world.files.set(file, content);
+    return { file, bytes: content.length, sha256: `of ${content}` };
   },
 });
 

@@ -59,6 +59,30 @@ describe('the schema of data', () => {
     expect(said(await errorOf(world, 'rollback', back))).toContain('since 3.0.0');
   });
 
+  test('a dump that was copied elsewhere is known when it is restored, and the schema of the data is taken back', async () => {
+    const world = await withSchemas('2.0.0', '3.0.0');
+    const [dump] = world.place().record.ledger.dumps ?? [];
+    const file = '/home/ben/from-anna.sql';
+    world.files.set(file, world.files.get(dump?.file ?? '') ?? '');
+    await world.perform('restoreAccessory', { environment: 'prod', accessory: 'db', file });
+    expect(world.notes).toContain('the data of prod are of schema 2 again');
+    await world.perform('rollback', back);
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
+  test('a file with the name of a dump and other contents is none, which is said', async () => {
+    const world = await withSchemas('2.0.0', '3.0.0');
+    const file = '/home/ben/db-r2-before-3.0.0.dump';
+    world.files.set(file, 'something else');
+    await world.perform('restoreAccessory', { environment: 'prod', accessory: 'db', file });
+    expect(world.notes).toContainEqual(
+      expect.stringMatching(
+        /^\/home\/ben\/\S+ has the name of \.lockage\S+, and other contents: nobody knows of which schema/,
+      ),
+    );
+    expect(said(await errorOf(world, 'rollback', back))).toContain('cannot go back to 2.0.0');
+  });
+
   test('a reason forces it, and is recorded', async () => {
     const world = await withSchemas('2.0.0', '3.0.0');
     await world.perform('rollback', { ...back, forceSchema: 'the new column has a default' });
