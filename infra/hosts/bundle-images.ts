@@ -72,7 +72,7 @@ async function imageFromRegistry(
     layers,
     blob: (descriptor) => {
       const bytes = known.get(descriptor.digest);
-      return bytes ? [bytes] : blobStream(registry, repository, descriptor, signal);
+      return bytes ? [bytes] : blobStream(registry, repository, descriptor, { signal });
     },
   };
 }
