@@ -11,7 +11,7 @@ import type { StoredThing } from '../../pipelines/planning/plan-pruning.ts';
 import { colors } from '../tools/colors.ts';
 import type { Redactor } from '../tools/redactor.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
-import { visible, visibleJson } from '../tools/visible.ts';
+import { isCommanded, visible, visibleJson } from '../tools/visible.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { adoptionLines } from './views/adoption.ts';
 import { inventoryLines } from './views/inventory.ts';
@@ -44,7 +44,7 @@ export function errorJson(error: LockageError) {
 }
 
 function shown(text: string): string {
-  return visible(text, colors.isColorSupported);
+  return visible(text, { coloured: colors.isColorSupported, commanded: isCommanded(process.env) });
 }
 
 /**
@@ -232,7 +232,8 @@ export class ConsoleTerminal implements Terminal {
   }
 
   #json(value: unknown, indent?: number): string {
-    return visibleJson(JSON.stringify(this.#options.redactor.redactTexts(value), undefined, indent));
+    const document = JSON.stringify(this.#options.redactor.redactTexts(value), undefined, indent);
+    return visibleJson(document, { commanded: isCommanded(process.env) });
   }
 
   #elapsed(): string {

@@ -43,7 +43,8 @@ export async function accessoryLogsCommand(
     await maskAccessory(context, place);
     const lines = accessories.logs(place, { tail, follow: flags.follow ?? false });
     for await (const { stream, line } of lines) {
-      terminal.line(flags.json ? JSON.stringify({ accessory: call.name, stream, line }) : line);
+      if (flags.json) terminal.entry({ accessory: call.name, stream, line });
+      else terminal.line(line);
     }
   });
 }

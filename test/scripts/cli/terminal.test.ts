@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { InterruptedError, LockageError } from '../../../pipelines/errors.ts';
 import { reportWords } from '../../../scripts/cli/report-error.ts';
-import { ConsoleTerminal } from '../../../scripts/cli/terminal.ts';
+import { ConsoleTerminal, print } from '../../../scripts/cli/terminal.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 import { visible } from '../../../scripts/tools/visible.ts';
 
@@ -33,7 +33,10 @@ function terminal(json = false): ConsoleTerminal {
   return new ConsoleTerminal({ json, yes: true, redactor: new Redactor(['hunter2-of-prod']) });
 }
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 const said = `before ${harmful} hunter2-of-prod after`;
 const error = new LockageError(said, { details: [said], hint: said });
@@ -65,6 +68,24 @@ describe('text of somebody else', () => {
     expect(JSON.parse(out)).toEqual({ line: harmful });
     expect(out.split('\n')).toHaveLength(2);
   });
+});
+
+test('nothing that is printed in a workflow of GitHub’s is a command of its runner, and JSON says the same', () => {
+  const commands = '##[add-mask]e\n::stop-commands::x';
+  vi.stubEnv('GITHUB_ACTIONS', 'true');
+  const it = terminal();
+  it.line(`GET /${commands}`);
+  it.note(commands);
+  it.error(new LockageError(commands, { details: [commands], hint: commands }));
+  it.result({}, [commands]);
+  print(commands, 'stderr');
+  expect(out + err).not.toMatch(/##\[|^\s*::/m);
+  const value = { said: commands, list: ['::stop-commands::x', '##[add-mask]e'] };
+  for (const show of [() => terminal(true).result(value, []), () => terminal(true).entry(value)]) {
+    show();
+    expect(out).not.toMatch(/##\[|^\s*::/m);
+    expect(JSON.parse(out)).toEqual(value);
+  }
 });
 
 test('a bug is a JSON document too, where one is expected', () => {
@@ -106,10 +127,11 @@ describe('a command line that is not understood', () => {
 
 test('colours of Lockage stay where there are any, and no other sequence does', () => {
   const red = '\u001b[31mred\u001b[39m';
-  expect(visible(red, true)).toBe(red);
-  expect(visible(red, false)).toBe(String.raw`\x1b[31mred\x1b[39m`);
-  expect(visible('\u001b[8mhidden\u001b[5;31mblink', true)).toBe(String.raw`\x1b[8mhidden\x1b[5;31mblink`);
-  expect(visible('tab\tand\nline ä 漢 👍', true)).toBe('tab\tand\nline ä 漢 👍');
+  const coloured = { coloured: true, commanded: false };
+  expect(visible(red, coloured)).toBe(red);
+  expect(visible(red, { ...coloured, coloured: false })).toBe(String.raw`\x1b[31mred\x1b[39m`);
+  expect(visible('\u001b[8mhidden\u001b[5;31mblink', coloured)).toBe(String.raw`\x1b[8mhidden\x1b[5;31mblink`);
+  expect(visible('tab\tand\nline ä 漢 👍', coloured)).toBe('tab\tand\nline ä 漢 👍');
 });
 
 describe('a question', () => {
