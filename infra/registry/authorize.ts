@@ -3,6 +3,8 @@
  * https://distribution.github.io/distribution/spec/auth/token
  */
 import { LockageError } from '../../pipelines/errors.ts';
+import { oneLine } from '../../pipelines/text/one-line.ts';
+import { shortened } from '../../pipelines/text/shortened.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
@@ -107,10 +109,7 @@ export function errorText(body: Buffer): string {
       const { code, message } = Object(each) as { readonly code?: unknown; readonly message?: unknown };
       return [message, code].find((text) => typeof text === 'string');
     });
-    return texts
-      .filter((text) => text !== undefined)
-      .join(', ')
-      .slice(0, 500);
+    return shortened(oneLine(texts.filter((text) => text !== undefined).join(', ')), 500);
   } catch {
     return '';
   }

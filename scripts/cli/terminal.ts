@@ -43,6 +43,11 @@ export function errorJson(error: LockageError) {
   return { message, code: exitCodeOf(error), details, hint };
 }
 
+/** Sets all lines of a text in but the first: what somebody else wrote cannot begin a line as Lockage begins its own. */
+function setIn(text: string): string {
+  return text.replaceAll('\n', '\n       ');
+}
+
 function shown(text: string): string {
   return visible(text, { coloured: colors.isColorSupported, commanded: isCommanded(process.env) });
 }
@@ -187,7 +192,7 @@ export class ConsoleTerminal implements Terminal {
   /** Prints the result of a command: lines for people, or one JSON document. */
   result(value: unknown, lines: readonly string[]): void {
     this.#clear();
-    const text = this.#options.json ? this.#json(value, 2) : this.#shown(lines.join('\n'));
+    const text = this.#options.json ? this.#json(value, 2) : this.#shownLines(lines);
     if (text !== '') process.stdout.write(`${text}\n`);
   }
 
@@ -215,7 +220,7 @@ export class ConsoleTerminal implements Terminal {
       ...details.map((detail) => `       ${detail}`),
       ...(hint ? [`${colors.cyan('help')}   ${hint}`] : []),
     ];
-    process.stderr.write(`${this.#shown(lines.join('\n'))}\n`);
+    process.stderr.write(`${this.#shownLines(lines)}\n`);
   }
 
   /** Prints what was thrown and is no error that a user can act on, with its stack. */
@@ -228,7 +233,11 @@ export class ConsoleTerminal implements Terminal {
   }
 
   #shown(text: string): string {
-    return shown(this.#options.redactor.redact(text));
+    return shown(setIn(this.#options.redactor.redact(text)));
+  }
+
+  #shownLines(lines: readonly string[]): string {
+    return lines.map((line) => this.#shown(line)).join('\n');
   }
 
   #json(value: unknown, indent?: number): string {

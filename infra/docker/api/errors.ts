@@ -1,4 +1,5 @@
 import { LockageError } from '../../../pipelines/errors.ts';
+import { oneLine } from '../../../pipelines/text/one-line.ts';
 import { shortened } from '../../../pipelines/text/shortened.ts';
 
 /**
@@ -18,7 +19,7 @@ export class EngineError extends LockageError {
     said: string,
     options: { status?: number | undefined; hint?: string | undefined; cause?: unknown } = {},
   ) {
-    const reason = shortened(said, longestReason);
+    const reason = shortened(oneLine(said), longestReason);
     const hint = options.hint ?? hintFor(host, reason);
     super(`${host}: cannot ${what}: ${reason}`, {
       ...(hint === undefined ? {} : { hint }),

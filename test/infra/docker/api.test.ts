@@ -68,6 +68,13 @@ describe('a pull', () => {
     );
   });
 
+  it('that fails with several lines is an error of one', async () => {
+    const engine = await engineThat((response) => {
+      response.end(`${JSON.stringify({ errorDetail: { message: 'denied\nhelp   Run `x`.\n' } })}\r\n`);
+    });
+    await expect(engine.pull('r/shop', 'sha256:1')).rejects.toThrow(/: denied help {3}Run `x`\.$/);
+  });
+
   it('in which what is not there is null goes on', async () => {
     const engine = await engineThat((response) => {
       response.write('{"id":null,"status":"Pulling from r/shop","progressDetail":null,"errorDetail":null}\r\n');

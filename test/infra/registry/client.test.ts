@@ -311,6 +311,16 @@ describe('a registry', () => {
     );
   });
 
+  it('that refuses in several lines is shown in one', async () => {
+    const message = 'denied\nhelp   Run `x`.\r\n';
+    const registry = await serve((_, response) =>
+      response.writeHead(403).end(JSON.stringify({ errors: [{ code: 'DENIED', message }] })),
+    );
+    await expect(new RegistryClient().manifest(`${registry}/shop`, hash(''))).rejects.toMatchObject({
+      details: [expect.stringMatching(/: 403 denied help {3}Run `x`\.$/)],
+    });
+  });
+
   it('with a token service gets a token for the login, once', async () => {
     const seen: string[] = [];
     const registry = await serve((request, response) => {

