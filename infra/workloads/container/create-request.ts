@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { Dns, Log } from '../../../pipelines/model/environment.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
@@ -58,7 +59,8 @@ export const restartPolicies = { serves: { Name: 'always' }, rests: { Name: 'no'
 
 /**
  * Returns the request with a labelled mount for each volume that the image declares and nothing else is mounted at: an engine
- * makes these without a name, and nobody would know whose they are when their container was removed without them.
+ * makes these without a name, and nobody would know whose they are when their container was removed without them. A relative path,
+ * which a mount must not have, is left to the engine.
  */
 export function withNamelessVolumes(
   body: ContainerBody,
@@ -66,15 +68,17 @@ export function withNamelessVolumes(
 ): ContainerBody {
   const { HostConfig: host = {}, Labels } = body;
   const owner = [labels.app, labels.environment, labels.part].map((name) => [name, Labels?.[name] ?? '']);
-  const taken = [...Object.keys(host.Tmpfs ?? {}), ...(host.Mounts ?? []).map(({ Target }) => Target)].map(withoutEnd);
-  const mounts = Object.keys(image?.Config.Volumes ?? {})
-    .filter((path) => !taken.includes(withoutEnd(path)))
-    .map((path) => ({ Type: 'volume', Target: path, VolumeOptions: { Labels: Object.fromEntries(owner) } }));
+  const taken = [...Object.keys(host.Tmpfs ?? {}), ...(host.Mounts ?? []).map(({ Target }) => Target)].map(placeOf);
+  const declared = Object.keys(image?.Config.Volumes ?? {}).filter((path) => path.startsWith('/'));
+  const mounts = [...new Map(declared.map((path) => [placeOf(path), path]))]
+    .filter(([place]) => !taken.includes(place))
+    .map(([, path]) => ({ Type: 'volume', Target: path, VolumeOptions: { Labels: Object.fromEntries(owner) } }));
   if (mounts.length === 0) return body;
   return { ...body, HostConfig: { ...host, Mounts: [...(host.Mounts ?? []), ...mounts] as never } };
 }
 
-const withoutEnd = (path: string) => path.replace(/\/+$/, '');
+/** A path as the engine compares it. */
+const placeOf = (path: string) => posix.resolve('/', path);
 
 /** Returns the folders in memory: path → options of their mount. */
 function folders({ tmpfs, executable = [] }: ContainerSpec['hardening']): Record<string, string> {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createBody, withNamelessVolumes } from '../../../infra/workloads/container/create-request.ts';
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
@@ -27,7 +28,15 @@ describe('the volumes that an image declares', () => {
   test('are left out where a folder in memory lies', () => {
     const tmpfs = { '/data': 2 ** 20 };
     const body = createBody('shop', 'prod', spec('web-1.0.0', 'prod-1', { hardening: { ...hardening, tmpfs } }));
-    expect(mountsOf(body, '/data/')).toEqual([]);
+    expect(mountsOf(body, '/data/', '//data')).toEqual([]);
+  });
+
+  test('a volume that is declared twice, with and without a slash, is mounted once; one that is no full path is left to the engine', () => {
+    const body = createBody('shop', 'prod', spec('web-1.0.0'));
+    const targets = mountsOf(body, '/data', '/data/', '/log', '//log/.', 'cache').map(({ Target }) => Target);
+    expect(targets.map((target) => resolve('/', target))).toEqual(['/data', '/log']);
+    // The engine keeps a target as it was given, and drift compares it with that.
+    expect(mountsOf(body, '/data/')).toMatchObject([{ Target: '/data/' }]);
   });
 
   test('are none where the image declares none', () => {
