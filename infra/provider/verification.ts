@@ -47,6 +47,9 @@ export async function verifyContainers(context: ProviderContext, inputs: Verific
   }
 }
 
+/** Answers of a container that are kept: the last ones, as one may be asked ten times a second, for an hour. */
+const mostAnswers = 50;
+
 /** A container that proved itself, and the start in which it did. */
 interface Proven {
   readonly subject: ContainerInputs;
@@ -68,7 +71,10 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   const exit = watchExit(part, first, both);
-  const health = healthy(part, subject, both, (answer) => answers.push(answer));
+  const health = healthy(part, subject, both, (answer) => {
+    answers.push(answer);
+    if (answers.length > mostAnswers) answers.shift();
+  });
   const begun = performance.now();
   const unhealthy = () => unhealthyText(subject, performance.now() - begun, answers);
   try {

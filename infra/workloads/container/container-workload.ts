@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../../../pipelines/model/environment.ts';
+import { endOf } from '../../../pipelines/text/shortened.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
@@ -10,6 +11,10 @@ import { restartPolicies } from './create-request.ts';
 
 /** Milliseconds for a host to say whether a container runs: one that hangs must be noticed before its guard is due. */
 const askTimeout = 10_000;
+/** Bytes that are read of what a health command says: its end. A secret that begins before them is cut off below. */
+const mostSaid = 8 * 1024;
+/** Characters that are kept of it. */
+const longestAnswer = 2000;
 
 /** A release container on a host. */
 export class ContainerWorkload implements Workload {
@@ -102,13 +107,17 @@ export class ContainerWorkload implements Workload {
       const remaining = end - performance.now();
       if (remaining <= 0 || signal?.aborted) return false;
       const deadline = Math.max(1000, Math.min(remaining, 30_000));
-      const run = engine.exec(this.#name, [...command], { deadline, signal });
+      const run = engine.exec(this.#name, [...command], { deadline, signal, maxOutput: mostSaid });
       const result = await run.catch((error: unknown) => ({ code: -1, stdout: '', stderr: String(error) }));
       good = result.code === 0 ? good + 1 : 0;
-      const said = (result.stderr || result.stdout).trim();
-      onAnswer?.(result.code === 0 ? `ok ${good}` : `exit code ${result.code} ${said}`);
+      onAnswer?.(result.code === 0 ? `ok ${good}` : `exit code ${result.code} ${this.#answerIn(result)}`);
       if (good < rounds.times) await sleep(rounds.interval, undefined, { signal }).catch(() => undefined);
     }
     return true;
+  }
+
+  /** Returns what a health command said. Secrets are masked before it is cut: nobody knows a part of one afterwards. */
+  #answerIn({ stderr, stdout }: { readonly stderr: string; readonly stdout: string }): string {
+    return endOf(this.#context.mask((stderr || stdout).trim()), longestAnswer);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shortened } from '../../../pipelines/text/shortened.ts';
+import { endOf, shortened } from '../../../pipelines/text/shortened.ts';
 
 test.each([
   ['', 3, ''],
@@ -8,4 +8,13 @@ test.each([
   ['a😀bc', 3, 'a…'],
 ])('%j is %i characters at most', (text, longest, expected) => {
   expect(shortened(text, longest)).toBe(expected);
+});
+
+test.each([
+  ['', 3, ''],
+  ['abc', 3, 'abc'],
+  ['abcd', 3, '…cd'],
+  ['ab😀c', 3, '…c'],
+])('the end of %j is %i characters at most', (text, longest, expected) => {
+  expect(endOf(text, longest)).toBe(expected);
 });
