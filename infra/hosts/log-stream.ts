@@ -4,7 +4,7 @@ import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { Target } from '../../pipelines/model/target.ts';
-import type { OutputStream } from '../docker/api/client.ts';
+import type { Engine, LogOptions, OutputStream } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
 
@@ -50,20 +50,21 @@ export async function readLogs(reader: LogReader, sources: readonly Source[]): P
 export async function followLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
   const { signal } = reader;
   const reading = new Set<string>();
-  const start = (source: Source, from: { tail?: number; since?: Date }) => {
+  const start = (source: Source, from: Beginning) => {
     reading.add(keyOf(source));
     void read(reader, source, { ...from, follow: true }).finally(() => reading.delete(keyOf(source)));
   };
   for (const source of sources) start(source, { tail: reader.tail });
+  let lastLook = performance.now();
   /** containers of earlier releases: read only from when they begin to run or to serve, without older output */
   const before = await listReleaseContainers(reader);
   const known = new Set(before.map(keyOf));
   const resting = new Set(before.filter((source) => source.runs && !reading.has(keyOf(source))).map(keyOf));
 
   while (!signal.aborted) {
-    const lastLook = new Date();
     await sleep(1000, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
+    const thisLook = performance.now();
     const [now, record] = await Promise.all([listReleaseContainers(reader), reader.record().catch(() => undefined)]);
     for (const key of record ? servingKeys(record) : []) resting.delete(key);
     for (const source of now) {
@@ -71,27 +72,48 @@ export async function followLogs(reader: LogReader, sources: readonly Source[]):
       if (!source.runs) resting.delete(key);
       if (!source.runs || reading.has(key) || resting.has(key)) continue;
       reader.onNew(source);
-      start(source, known.has(key) ? { since: lastLook } : {});
+      start(source, known.has(key) ? { after: lastLook } : {});
       known.add(key);
     }
+    lastLook = thisLook;
   }
+}
+
+/** Where the reading of a container begins; with its first line by default. */
+interface Beginning {
+  /** so many lines before its end */
+  readonly tail?: number;
+  /** with what it says after a moment, by `performance.now` */
+  readonly after?: number;
 }
 
 async function read(
   reader: LogReader,
   source: Source,
-  options: { tail?: number; since?: Date; follow?: boolean },
+  { after, ...options }: Beginning & { readonly follow?: boolean },
 ): Promise<void> {
+  const { signal } = reader;
   try {
     const engine = await reader.connections.engine(source.host);
-    const from = { ...options, signal: reader.signal };
+    const from = after === undefined ? {} : await momentThere(engine, after, signal);
     const { host, container } = source;
-    for await (const { stream, line } of runtimeOf(host).logs(engine, container, from)) {
+    for await (const { stream, line } of runtimeOf(host).logs(engine, container, { ...options, ...from, signal })) {
       reader.onLine(source, stream, line);
     }
   } catch (error) {
-    if (!reader.signal.aborted) reader.onTrouble(source, error);
+    if (!signal.aborted) reader.onTrouble(source, error);
   }
+}
+
+/** Returns a moment by the clock of a host, which is the one that its output is dated by; from now on where it does not tell. */
+async function momentThere(
+  engine: Engine,
+  moment: number,
+  signal: AbortSignal,
+): Promise<Pick<LogOptions, 'since' | 'tail'>> {
+  const { SystemTime } = await engine.info({ signal });
+  const now = Date.parse(SystemTime);
+  return Number.isNaN(now) ? { tail: 0 } : { since: new Date(now - (performance.now() - moment)) };
 }
 
 /** Lists the environment's own release containers that match the selection; hosts that do not answer have none. */
