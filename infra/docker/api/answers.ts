@@ -11,7 +11,8 @@ const numbers = (...names: readonly string[]) => Object.fromEntries(names.map((n
 const flags = (...names: readonly string[]) => Object.fromEntries(names.map((name) => [name, maybe(flag)]));
 const labels = or(map(text), {});
 
-const mount = record(texts('Type', 'Name', 'Source', 'Target', 'Destination', 'Driver'));
+const mount = record(texts('Type', 'Name', 'Source', 'Target', 'Driver'));
+const mounted = record({ ...texts('Type', 'Name', 'Driver'), Source: or(text, ''), Destination: or(text, '') });
 const bindings = maybe(map(maybe(list(record(texts('HostIp', 'HostPort'))))));
 
 // It is part of every path from then on.
@@ -44,7 +45,7 @@ const info = record({
 
 const container = record({
   ...{ Id: or(text, ''), Names: or(list(text), []), Image: or(text, ''), State: or(text, ''), Status: or(text, '') },
-  ...{ Created: or(number, 0), Labels: labels, Mounts: or(list(mount), []) },
+  ...{ Created: or(number, 0), Labels: labels, Mounts: or(list(mounted), []) },
   Ports: or(list(record({ ...numbers('PublicPort', 'PrivatePort'), ...texts('IP', 'Type') })), []),
   NetworkSettings: or(record({ Networks: or(map(maybe(anything)), {}) }), {}),
   ...texts('ImageID', 'Command'),
@@ -93,7 +94,7 @@ const details = record({
     }),
     {},
   ),
-  ...{ Config: or(config, {}), HostConfig: or(hostConfig, {}), Mounts: or(list(mount), []) },
+  ...{ Config: or(config, {}), HostConfig: or(hostConfig, {}), Mounts: or(list(mounted), []) },
   NetworkSettings: or(
     record({
       Networks: or(
@@ -117,7 +118,7 @@ const image = record({
     }),
     {},
   ),
-  RootFS: maybe(record(textLists('Layers'))),
+  RootFS: or(record({ Layers: or(list(text), []) }), {}),
 });
 const listedImage = record({ Id: or(text, ''), Size: or(number, 0), ...imageNames });
 

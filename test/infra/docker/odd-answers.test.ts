@@ -237,6 +237,17 @@ describe('an engine that takes an image in', () => {
   );
 });
 
+test.each([{}, { Destination: null, Source: null }])(
+  'a mount of which an engine tells %j does no harm',
+  async (mount) => {
+    const path = '/containers/c1/json';
+    lie = { path, body: JSON.stringify({ ...(honest[path] as object), Mounts: [mount] }) };
+    const [errors, found] = [await askAll(), await engine.inspectContainer('c1')];
+    expectExplained(errors);
+    expect(found?.Mounts).toEqual([{ ...mount, Source: '', Destination: '' }]);
+  },
+);
+
 test('an honest engine is asked for all of it', async () => {
   const errors = await askAll();
   expectExplained(errors);

@@ -112,6 +112,15 @@ test('an engine that keeps images as registries send them gets all of it', async
   await from.close();
 });
 
+test('an engine that tells nothing of an image’s layers gets all of them', async () => {
+  const from = await bundle();
+  for (const told of [{}, { RootFS: null }, { RootFS: { Type: 'layers' } }, { RootFS: { Layers: null } }]) {
+    answers['/images/sha256%3A0a/json'] = told;
+    expect(await load(from)).toBe((sizeOf(2) ?? 0) + (sizeOf(3) ?? 0));
+  }
+  await from.close();
+});
+
 test('an image that the engine has is not sent', async () => {
   const name = `registry.example.com/shop:${own.digest.replace(':', '-')}`;
   answers[`/images/${name.split('/').map(encodeURIComponent).join('/')}/json`] = { Id: 'sha256:1' };
