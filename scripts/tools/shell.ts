@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { LineReader } from '../../infra/docker/api/frames.ts';
 import { shellWord } from '../../infra/docker/ssh/arguments.ts';
 import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -20,7 +22,7 @@ export interface CommandOptions {
   readonly signal?: AbortSignal;
   /** what helps where it failed with these words */
   readonly hint?: (said: string) => string | undefined;
-  /** every line as it comes, of both streams */
+  /** every line as it comes, of both streams; of a line of more than a megabyte, its parts */
   readonly onLine?: (line: string) => void;
 }
 
@@ -64,12 +66,25 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
   });
   const began = performance.now();
   const child = shell`${argv}`;
-  if (options.onLine) {
-    for await (const line of child) options.onLine(line);
-  }
+  const { onLine } = options;
+  const ends = onLine ? [child.stdout, child.stderr].map((stream) => tellLines(stream, onLine)) : [];
   const { stdout, stderr, exitCode } = await child;
+  for (const end of ends) end();
   const late = exitCode !== 0 && performance.now() - began >= (options.timeout ?? Infinity);
   return { stdout, stderr, code: exitCode ?? 1, late };
+}
+
+/**
+ * Tells the lines of a stream as they come, and returns what tells the last one, if it had no line end. zx would split all that has none
+ * once more with each part that comes.
+ */
+function tellLines(stream: Readable | null | undefined, onLine: (line: string) => void): () => void {
+  const reader = new LineReader();
+  const tell = (lines: Iterable<string>) => {
+    for (const line of lines) onLine(line);
+  };
+  stream?.on('data', (data: Buffer) => tell(reader.read(data)));
+  return () => tell(reader.end());
 }
 
 /** Runs a program and returns its stdout. Throws LockageError with its last lines when it fails. */

@@ -37,13 +37,17 @@ export class FrameReader {
   }
 }
 
-/** A reader that turns UTF-8 bytes into lines. Chunks may be cut anywhere, even inside a character. */
+/**
+ * A reader that turns UTF-8 bytes into lines. Chunks may be cut anywhere, even inside a character, and be of any size: what is kept of a
+ * line that goes on is not looked at again, and a very long one comes in parts.
+ */
 export class LineReader {
   readonly #decoder = new StringDecoder('utf8');
   #pending = '';
 
   *read(data: Buffer): Generator<string> {
-    const parts = (this.#pending + this.#decoder.write(data)).split('\n');
+    const parts = this.#decoder.write(data).split('\n');
+    parts[0] = this.#pending + (parts[0] ?? '');
     this.#pending = parts.pop() ?? '';
     for (const part of parts) yield withoutReturn(part);
     if (this.#pending.length > maxLine) {

@@ -8,7 +8,18 @@ test('of an output without an end, the end is kept', async () => {
   const { stdout, stderr, code, late } = await run(['sh', '-c', script], { onLine: () => (lines += 1) });
   expect([code, late, stdout.endsWith('y\nlast\n'), stderr.endsWith('y\nlost\n')]).toEqual([0, false, true, true]);
   expect(Math.max(stdout.length, stderr.length)).toBeLessThanOrEqual(4 * 2 ** 20);
-  expect(lines).toBe(20_001);
+  expect(lines).toBe(40_002);
+});
+
+test('16 MB without a line end come in parts, as they are read', async () => {
+  const parts: string[] = [];
+  const script = 'printf %s begin; head -c 16000000 /dev/zero | tr "\\0" x; printf "\\nlast"; printf err >&2';
+  const { code } = await run(['sh', '-c', script], { onLine: (line) => parts.push(line) });
+  expect([code, parts.includes('last'), parts.includes('err')]).toEqual([0, true, true]);
+  const long = parts.filter((part) => part !== 'last' && part !== 'err');
+  expect(long.join('').length).toBe('begin'.length + 16_000_000);
+  // What is kept of a line, and one part of a pipe.
+  expect(Math.max(...long.map(({ length }) => length))).toBeLessThanOrEqual(2 ** 20 + 2 ** 16);
 });
 
 test('a command that hangs is ended, and the error says so', async () => {
