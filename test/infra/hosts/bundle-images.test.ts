@@ -229,8 +229,13 @@ function savedWithManifests(): { archive: Buffer; index: string; manifest: strin
   const parts = files.flatMap(([path, content]) => [
     ...[tarHeader(path, content.length), content, tarPadding(content.length)],
   ]);
-  const [found, own, unpacked] = [several, manifest, layer].map((content) => digestOf(content));
-  return { archive: Buffer.concat([...parts, tarEnd]), index: found ?? '', manifest: own ?? '', layer: unpacked ?? '' };
+  const [found, kept, unpacked] = [several, manifest, layer].map((content) => digestOf(content));
+  return {
+    archive: Buffer.concat([...parts, tarEnd]),
+    index: found ?? '',
+    manifest: kept ?? '',
+    layer: unpacked ?? '',
+  };
 }
 
 test.each([
