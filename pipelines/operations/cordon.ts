@@ -57,12 +57,13 @@ async function record(context: Context, environment: Environment, left: Environm
   const staying = leftWithout(environment, now.ledger, asked);
   const remaining = staying.hosts.map(({ name }) => name);
 
+  // Only those that stay, as the one that goes may be dead. One more that is dead must not keep it from going: else neither
+  // of the two could ever go.
+  const { reports, all } = await askForFences(context, withoutPending(staying));
+  // Also a cordon that is recorded: in an older state it may have been lifted since.
+  refuseAhead(environment, now, reports);
   const found = now.ledger.cordons?.find(({ host }) => host === asked.host);
   if (!found) {
-    // Only those that stay, as the one that goes may be dead. One more that is dead must not keep it from going: else neither
-    // of the two could ever go.
-    const { reports, all } = await askForFences(context, withoutPending(staying));
-    refuseAhead(environment, now, reports);
     const ledger = counted(withCordon(now.ledger, asked));
     const write = all ? recordAgain : recordAside;
     await write(context, environment, { record: now, ledger, reports, message: `cordon ${asked.host}` });

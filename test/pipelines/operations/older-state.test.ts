@@ -82,6 +82,21 @@ describe('an older copy of the state changes nothing while a host is dead', () =
 test('an older copy of the state forgets no host that is gone', () =>
   expectRefused(cordoned, 'removeHost', { environment, host: 'prod-2', gone: true }));
 
+test('a cordon that an older state has already is refused, and leads no traffic away', async () => {
+  const world = await worldOf(onMachines(), '1.0.0', '2.0.0');
+  await world.perform('cordon', { environment, host: 'prod-2' });
+  const { record: older } = world.place();
+  await world.perform('uncordon', { environment, host: 'prod-2' });
+  await world.perform('promote', { environment, version: '3.0.0' });
+  world.place().restore(older);
+  world.calm();
+  const before = world.state();
+  const error = await errorOf(world, 'cordon', { environment, host: 'prod-2' });
+  expect(error?.message).toMatch(/^hosts of prod know revision \d+, this state knows \d+$/);
+  expect(world.place().backends).toEqual(['prod-1', 'prod-2']);
+  expect(world.state()).toBe(before);
+});
+
 describe('a state from before a change that made no revision changes nothing', () => {
   /** Performs something, and puts the state back from before. */
   const older = (prepare: () => Promise<MemoryWorld>, change: (world: MemoryWorld) => Promise<unknown>) => async () => {
