@@ -80,7 +80,8 @@ export class RemovalAdapter implements Removal {
 
   async forgetHost(environment: string, host: string): Promise<void> {
     const stacks = await this.#dependencies.stacks();
-    for (const part of ['releases', 'foundation'] as const) {
+    // The cordon is with the releases: until it is lifted, the same command may be given again.
+    for (const part of ['foundation', 'releases'] as const) {
       await stacks.forgetHosts(stackOf(environment, part), [host]);
     }
   }

@@ -16,6 +16,11 @@ export function withoutPending(environment: Environment): Environment {
   );
 }
 
+/** Returns the environment without one of its hosts. */
+export function withoutHost(environment: Environment, name: string): Environment {
+  return withoutHosts(environment, new Set([name]));
+}
+
 function withoutHosts(environment: Environment, away: ReadonlySet<string>): Environment {
   if (away.size === 0) return environment;
   return {

@@ -1,5 +1,5 @@
 import { BrokenError, LockageError, messageOf } from '../errors.ts';
-import { withoutCordoned, withoutPending } from '../model/cordons.ts';
+import { withoutCordoned, withoutHost, withoutPending } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -46,8 +46,8 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
   await context.configuration.checkWithoutHost(environment, host.name);
   const record = await context.records.environment(environment.name);
   await refuseLost(context, environment, record);
-  const serving = withoutCordoned(environment, record.ledger);
-  if (gone) refuseInService(environment, serving, host);
+  if (gone) refuseInService(environment, record, host);
+  const staying = withoutHost(withoutCordoned(environment, record.ledger), host.name);
   const consequence = await consequenceOf(context, { environment, record, host, gone });
   context.terminal.note(consequence.text);
   await context.terminal.confirm(`Take ${host.name} out of ${context.configuration.fileOf(environment.name)}?`);
@@ -55,7 +55,7 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
     refuseChanged(environment, record, await context.records.environment(environment.name));
     return takeOut(context, { environment, record, host, gone }, consequence);
   };
-  return gone ? withEnvironmentLock(context, { environment: serving, purpose: `host rm ${host.name}` }, take) : take();
+  return gone ? withEnvironmentLock(context, { environment: staying, purpose: `host rm ${host.name}` }, take) : take();
 }
 
 /** A host on its way out. */
@@ -90,7 +90,7 @@ async function takeOut(
 
 async function forget(context: Context, { environment, record, host }: Leaving): Promise<void> {
   const { name } = environment;
-  const staying = withoutPending(withoutCordoned(environment, record.ledger));
+  const staying = withoutPending(withoutHost(withoutCordoned(environment, record.ledger), host.name));
   // Those of them that do not answer get no copy either.
   const { reports } = await askForFences(context, staying);
   refuseAhead(environment, record, reports);
@@ -103,7 +103,7 @@ async function forget(context: Context, { environment, record, host }: Leaving):
 /** Makes the error for a host that was forgotten but is still listed as a target. */
 function halfRemoved(file: string, environment: string, host: string, error: unknown): LockageError {
   return new BrokenError(`${host} is forgotten, but could not be taken out of ${file}: ${messageOf(error)}`, {
-    hint: `Remove its line from ${file} by hand before anything is promoted to ${environment}.`,
+    hint: `Run the same command again, or remove its line from ${file} by hand, before anything is promoted to ${environment}.`,
     cause: error,
   });
 }
@@ -133,9 +133,14 @@ function refuseNeeded(environment: Environment, host: Target): void {
   });
 }
 
-/** Refuses a host that still serves: it may go on doing so when nobody knows it any more. */
-function refuseInService(environment: Environment, serving: Environment, host: Target): void {
-  if (!serving.hosts.includes(host)) return;
+/**
+ * Refuses a host that still serves: it may go on doing so when nobody knows it any more. One that is not cordoned and of which
+ * nothing is recorded was forgotten by the same command before, which did not come to its end.
+ */
+function refuseInService(environment: Environment, { containers, ledger }: EnvironmentRecord, host: Target): void {
+  if (!withoutCordoned(environment, ledger).hosts.includes(host)) return;
+  // Of a swarm, nothing is recorded of any one node.
+  if (!environment.orchestrator && !containers.some((placed) => placed.host.name === host.name)) return;
   throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
     hint: `Run \`lockage host cordon ${host.name} --env ${environment.name}\` first.`,
   });

@@ -18,6 +18,9 @@ export interface Removal {
   remove(inventory: Inventory, withData: boolean): Promise<void>;
   /** Forgets a stack, with what is recorded in it. */
   forgetStack(environment: string, part: StackPart): Promise<void>;
-  /** Forgets what is recorded of a host that is gone for good. */
+  /**
+   * Forgets what is recorded of a host that is gone for good, its cordon last. Throws BrokenError, where some of it may be
+   * forgotten by then, or LockedError.
+   */
   forgetHost(environment: string, host: string): Promise<void>;
 }

@@ -71,6 +71,18 @@ describe.each([
   });
 });
 
+test('a host that is gone loses its cordon last, so that the same command may be given again', async () => {
+  const done: string[] = [];
+  const forgetHosts = async (stack: string) => {
+    done.push(stack);
+    if (stack !== 'prod') throw new Error('the backend is away');
+  };
+  const stacks = async () => ({ forgetHosts }) as unknown as StackRunner;
+  const removal = new RemovalAdapter({ ...base(), stacks, app: 'shop' });
+  await expect(removal.forgetHost('prod', 'prod-2')).rejects.toThrow('the backend is away');
+  expect(done).not.toContain('prod');
+});
+
 test.each([
   [
     'the operator ends',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LockageError, PartialError } from '../../../pipelines/errors.ts';
 import { host, role } from '../model/values.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { errorOf, onHosts, worldOf } from './situations.ts';
+import { errorOf, onHosts, onSwarm, worldOf } from './situations.ts';
 
 const environment = 'prod';
 const names = ['prod-1', 'prod-2', 'prod-3'];
@@ -37,4 +37,14 @@ describe('a host that is dead is taken out of service while another one is dead,
     expect(await cordon(world, 'prod-2')).toBeUndefined();
     expect(cordoned(world)).toEqual(['prod-2']);
   });
+});
+
+test.each([
+  ['a host', onHosts()],
+  ['a node of a swarm', onSwarm()],
+])('%s in service is never forgotten', async (_, prod) => {
+  const world = await worldOf(prod, '1.0.0');
+  const error = await errorOf(world, 'removeHost', { environment, host: 'prod-2', gone: true });
+  expect(error?.message).toBe('prod-2 is in service: only a cordoned host can be gone for good');
+  expect(world.changes).toEqual([]);
 });

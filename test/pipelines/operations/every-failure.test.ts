@@ -146,6 +146,18 @@ const cases: Readonly<Record<string, Case>> = {
     after: everywhere('2.0.0'),
     goal: '2.0.0',
   },
+  'forgetting a host': {
+    prepare: async () => {
+      const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+      await world.perform('cordon', { environment, host: 'prod-2' });
+      world.place().engines.delete('prod-2');
+      return world;
+    },
+    run: (world) => errorOf(world, 'removeHost', { environment, host: 'prod-2', gone: true }),
+    before: everywhere('2.0.0', ['prod-1']),
+    after: everywhere('2.0.0', ['prod-1']),
+    goal: '2.0.0',
+  },
   'a pruning': {
     prepare: async () => {
       const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
