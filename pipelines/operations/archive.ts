@@ -36,9 +36,9 @@ export async function archive(context: Context, request: ArchiveRequest): Promis
   const record = await context.records.environment(environment.name);
   const begun = record.archive ?? (await earlierOf(context, record, environment.name));
   if (begun) return goOn(context, { environment, record, begun }, request);
-  const revision = refuseUnfit(environment, record);
-  // What an older state knows is not what serves.
+  // What an older state knows is not what serves, and of one that was lost nothing does.
   await refuseLost(context, environment, record);
+  const revision = refuseUnfit(environment, record);
   context.terminal.step('bundle', revision.release.version);
   const { file = defaultFile(environment.name, revision.number) } = request;
   const written = await context.bundles.write(environment.name, revision.number, file);

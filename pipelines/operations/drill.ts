@@ -8,13 +8,11 @@ import { planRollback, type RollbackInputs, type RollbackPlan } from '../plannin
 import { recordedState } from '../planning/recorded-state.ts';
 import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
-import { refuseSchema } from '../policy/schema.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
-import { refuseLost } from './steps/refuse-lost.ts';
 import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -42,9 +40,7 @@ export async function drill(context: Context, request: DrillRequest): Promise<Dr
   const configured = environmentNamed(context.project, request.environment);
   const [record, blocks] = await Promise.all([context.records.environment(configured.name), knownBlocks(context)]);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
-  if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
-  const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
-  refuseSchema({ environment: environment.name, release: target.release, record });
+  const target = await chooseTarget(context, { environment: configured, record, to: request.to, blocks });
   return withEnvironmentLock(context, { environment, purpose: 'rollback drill' }, async () => {
     const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);

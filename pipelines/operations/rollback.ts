@@ -12,7 +12,6 @@ import { planRollback, type RollbackInputs, type RollbackPlan } from '../plannin
 import { neededSecrets } from '../planning/standby.ts';
 import { endingFirst } from '../planning/stop-first.ts';
 import { refuseAhead } from '../policy/fence.ts';
-import { refuseSchema } from '../policy/schema.ts';
 import { refuseBlocked, refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
@@ -21,7 +20,6 @@ import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
 import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
-import { refuseLost } from './steps/refuse-lost.ts';
 import { startInTurn } from './steps/start-in-turn.ts';
 import { askWhetherServed, type BackResult } from './steps/verify-back.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -59,16 +57,14 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   const configured = environmentNamed(context.project, request.environment);
   const [record, blocks] = await Promise.all([context.records.environment(configured.name), knownBlocks(context)]);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
-  if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
   const unfinished = await unfinishedRollback(context, environment, record, request.to);
   if (unfinished) {
     if (request.planOnly) return { outcome: 'planned', revision: unfinished.revision };
     await finishRollback(context, environment, unfinished);
     return { outcome: 'finished', revision: unfinished.revision };
   }
-  const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
-  const { name } = environment;
-  refuseSchema({ environment: name, release: target.release, record, force: request.forceSchema });
+  const { to, forceSchema } = request;
+  const target = await chooseTarget(context, { environment: configured, record, to, blocks, forceSchema });
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);

@@ -79,6 +79,25 @@ describe('an older copy of the state changes nothing while a host is dead', () =
   ])('by %s', (_, prepare, name, request) => expectRefused(prepare, name, { environment, ...request }, loseHost));
 });
 
+describe('an older state that finds nothing to go back to is told that it is older', () => {
+  const first = () => worldOf(onHosts(), '1.0.0');
+  const migrated = async () => {
+    const world = await worldOf(onHosts());
+    const step = { schema: 2, compatible: 2 };
+    world.releases = world.releases.map((each) => (each.version === '1.0.0' ? each : { ...each, ...step }));
+    for (const version of ['1.0.0', '2.0.0']) await world.perform('promote', { environment, version });
+    return world;
+  };
+
+  test.each<[string, () => Promise<MemoryWorld>, 'rollback' | 'drill', { readonly to?: string }]>([
+    ['a rollback', first, 'rollback', {}],
+    ['a rollback to what it does not know', first, 'rollback', { to: '2.0.0' }],
+    ['a rollback whose code does not run with the data', migrated, 'rollback', {}],
+    ['a drill', first, 'drill', {}],
+    ['a drill whose code does not run with the data', migrated, 'drill', {}],
+  ])('by %s', (_, prepare, name, request) => expectRefused(prepare, name, { environment, startedAt: 0, ...request }));
+});
+
 test('an older copy of the state forgets no host that is gone', () =>
   expectRefused(cordoned, 'removeHost', { environment, host: 'prod-2', gone: true }));
 
@@ -148,6 +167,14 @@ describe('a state that was lost changes nothing on hosts that know revisions', (
   test('by the return of a host', () => expectRefused(lost, 'uncordon', { environment, host: 'prod-2' }));
   test('by a removal of a host', () => expectRefused(lost, 'removeHost', { environment, host: 'prod-2' }));
   test('by a scaling', () => expectRefused(() => worldOf(onSwarm()), 'scale', { environment, counts: { web: 2 } }));
+  test('by a drill', () => expectRefused(lost, 'drill', { environment, startedAt: 0 }));
+
+  test('archive of an environment whose state is lost names adopt', async () => {
+    const world = await overtaken(lost);
+    const error = await errorOf(world, 'archive', { environment, withData: false });
+    expect(error).toMatchObject({ hint: expect.stringContaining('`lockage adopt prod`') as unknown });
+    expect(error).not.toMatchObject({ hint: expect.stringContaining('destroy') as unknown });
+  });
 });
 
 test('a destruction without a state says that it goes by labels', async () => {
