@@ -40,7 +40,9 @@ export async function driftCommand(
 async function look(context: CommandContext, environments: readonly Environment[], flags: DriftFlags): Promise<void> {
   const { project, terminal, signal } = context;
   const found = await Promise.all(environments.map((each) => driftOf(context, each)));
-  if (signal.aborted) return;
+  // Whoever watches has seen what there was; whoever has asked once has no answer.
+  if (flags.watch && signal.aborted) return;
+  signal.throwIfAborted();
   const document = { app: project.app, environments: found.map(driftJson) };
   if (flags.watch && flags.json) terminal.entry(document);
   else terminal.result(document, driftLines(found, context.now()));
