@@ -5,7 +5,7 @@ import { durationText } from '../../tools/format.ts';
 /** How the drill of one environment ended. */
 export interface DrillEnd {
   readonly environment: string;
-  readonly outcome: 'proven' | 'nothing to go back to' | 'failed';
+  readonly outcome: 'proven' | 'nothing to go back to' | 'failed' | 'not tried';
   readonly drill?: Drill;
   readonly error?: { readonly message: string; readonly code: number; readonly details: readonly string[] };
 }
@@ -18,10 +18,11 @@ export function drillText(environment: string, { version, revision, duration, fr
 
 /** Shows how the drills of environments ended, one line each. */
 export function drillLines(ends: readonly DrillEnd[]): string[] {
-  return ends.flatMap(({ environment, drill, error }) => {
+  return ends.flatMap(({ environment, outcome, drill, error }) => {
     if (error)
       return [`${colors.red('✗')} ${environment}: ${error.message}`, ...error.details.map((line) => `    ${line}`)];
     if (drill) return [`${colors.green('✓')} ${drillText(environment, drill)}`];
-    return [`${colors.dim('-')} ${environment} has nothing to go back to`];
+    const why = outcome === 'not tried' ? 'was not tried' : 'has nothing to go back to';
+    return [`${colors.dim('-')} ${environment} ${why}`];
   });
 }

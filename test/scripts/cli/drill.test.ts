@@ -12,11 +12,13 @@ test('each of several drills has a line', () => {
     { environment: 'dev', outcome: 'nothing to go back to' },
     { environment: 'qa', outcome: 'proven', drill },
     failed(3),
+    { environment: 'eu', outcome: 'not tried' },
   ]);
   expect(lines).toEqual([
     '- dev has nothing to go back to',
     '✓ qa can go back to 1.0.0 (revision 1) by its standby: ready after 340 ms',
     '✗ prod: a rollback would fail',
     '    prod-2: web is silent',
+    '- eu was not tried',
   ]);
 });
