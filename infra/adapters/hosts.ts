@@ -202,14 +202,15 @@ export class HostsAdapter implements Hosts {
     return servingAnswers(this.#session.connections, state);
   }
 
-  async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void> {
+  async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]) {
     const place = { app: this.#app, environment: environment.name };
     const removeOthersOn = (target: Target) => {
       const kept = recorded.filter(({ host }) => host.name === target.name).map(({ spec }) => spec.name);
       return runtimeOf(target).removeOthers(this.#session, place, new Set(kept));
     };
-    await Promise.all(environment.hosts.map(removeOthersOn));
+    const atWork = await Promise.all(environment.hosts.map(removeOthersOn));
     if (environment.orchestrator) await removeOthersOn(environment.orchestrator);
+    return atWork.flat();
   }
 }
 

@@ -1,10 +1,12 @@
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { refuseOtherMigrations } from '../../pipelines/policy/running-migrations.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import type { ContainerDetails } from '../docker/api/client.ts';
-import { isOwnedBy, labels } from '../docker/labels.ts';
+import { isOwnedBy, labels, ownerLabels } from '../docker/labels.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
 import { placeContainer } from '../workloads/container/container.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
+import { runningMigrations } from '../workloads/container/running-migrations.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import { endOf, questionTimeout } from './run-to-end.ts';
 
@@ -13,8 +15,8 @@ import { endOf, questionTimeout } from './run-to-end.ts';
  * has ended well is not run again: its container stays until that is recorded. One that was killed is made again. Where the
  * connection is lost, it is found again by its name until its time is over; nothing that may run is stopped before that,
  * unless the operator stops.
- * Throws LockageError with its last log lines when it fails or takes too long; no container of the release has been
- * started by then.
+ * Throws LockageError while another one runs there, or with its last log lines when it fails or takes too long; no container of
+ * the release has been started by then.
  */
 export async function runMigration(context: ProviderContext, inputs: MigrationInputs): Promise<void> {
   const { host, spec } = inputs;
@@ -27,7 +29,10 @@ export async function runMigration(context: ProviderContext, inputs: MigrationIn
   if (left === 'failed') throw await failed(container, inputs, 'failed before');
   // It is started below, where a lost answer is no reason to take it for one that did not start. One that has been seen to run
   // may have ended by now, and must not be made once more.
-  if (left !== 'runs') await placeContainer(context, inputs);
+  if (left !== 'runs') {
+    await refuseBesideOthers(context, inputs);
+    await placeContainer(context, inputs);
+  }
   const end = await endOf(context, inputs).catch(async (error: unknown) => {
     // The operator said so.
     if (context.signal.aborted) await container.remove();
@@ -60,6 +65,14 @@ async function leftBefore(
   if (Running) return 'runs';
   if (Status !== 'exited' || wasKilled(found)) return undefined;
   return ExitCode === 0 ? 'well' : 'failed';
+}
+
+/** Before the change hosts have been asked already; since then somebody may have begun one. */
+async function refuseBesideOthers(context: ProviderContext, inputs: MigrationInputs): Promise<void> {
+  const { app, environment, host, spec } = inputs;
+  const own = ownerLabels(app, environment, 'release');
+  const there = await (await context.engine(host)).listContainers({ labels: own });
+  refuseOtherMigrations(environment, runningMigrations(there, host.name, inputs), spec.name);
 }
 
 /** The exit code that an engine gives to what its host's power cut ended, and those of TERM and KILL. */

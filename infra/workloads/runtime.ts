@@ -1,7 +1,7 @@
 import type { Drift } from '../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../pipelines/inspection/observation.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
-import type { HostReport, PreflightReport } from '../../pipelines/model/host-report.ts';
+import type { HostReport, PreflightReport, RunningMigration } from '../../pipelines/model/host-report.ts';
 import type { Trait } from '../../pipelines/model/host-traits.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -32,8 +32,11 @@ export interface Runtime {
   inventory(engine: Engine, place: Place, ownLock: boolean): Promise<Inventory>;
   /** Removes everything in an inventory, containers first; data only where that is asked for. Ignores what is already gone. */
   removeInventory(engine: Engine, inventory: Inventory, clearing: Clearing): Promise<void>;
-  /** Removes the workloads of an environment's releases that have none of these names. */
-  removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void>;
+  /**
+   * Removes the workloads of an environment's releases that have none of these names, but no migration that is at work: returns
+   * those.
+   */
+  removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<readonly RunningMigration[]>;
   /** Ends what runs, or is about to, of some roles. Throws LockageError unless nothing of them runs any more. */
   endRoles(context: ProviderContext, place: Place, ending: Ending): Promise<void>;
   /** Lists the workloads of an environment's releases. */

@@ -12,10 +12,23 @@ export interface HostReport {
   /** names of everybody else's containers */
   readonly foreign: ReadonlySet<string>;
   readonly edge: boolean;
+  /** migrations of its releases that are at work, whoever began them; absent: there is none */
+  readonly migrations?: readonly RunningMigration[];
   /** absent: no edge runs that keeps one */
   readonly fence?: Fence;
   /** what a person should know of it, such as a certificate that ends soon */
   readonly warnings: readonly string[];
+}
+
+/** A migration that is at work on a host. */
+export interface RunningMigration {
+  /** name of the host */
+  readonly host: string;
+  /** name of its container */
+  readonly name: string;
+  readonly version: string;
+  /** when it was made, ISO 8601 */
+  readonly since: string;
 }
 
 /** The answer of a host before a change, with its traits. */

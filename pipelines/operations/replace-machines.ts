@@ -9,6 +9,7 @@ import type { Revision } from '../model/revision.ts';
 import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../planning/rollout-inputs.ts';
 import { refuseAhead } from '../policy/fence.ts';
+import { refuseOtherMigrations } from '../policy/running-migrations.ts';
 import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
@@ -62,7 +63,11 @@ export async function replaceMachines(
     const record = await context.records.environment(name);
     refuseOtherHosts(serving, seen, record);
     refuseChanged(serving, seen, record);
-    refuseAhead(serving, record, await context.hosts.look(serving));
+    const reports = await context.hosts.look(serving);
+    refuseAhead(serving, record, reports);
+    // It would go with its machine.
+    const running = reports.flatMap(({ migrations = [] }) => migrations);
+    refuseOtherMigrations(name, running);
     if (await context.machines.needsReplacement(serving, image.digest)) {
       return await replace(context, { ...replacement, seen: record });
     }

@@ -3,7 +3,7 @@ import type { PlacedContainer } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
-import { environmentNames } from '../model/names.ts';
+import { environmentNames, isMigration } from '../model/names.ts';
 import { schedulesReplicas, type Target } from '../model/target.ts';
 
 /**
@@ -118,6 +118,7 @@ function judge({ app, environment, record }: HealingInputs, { host, drift }: Fou
   // It may hold what somebody is looking for.
   if (drift.member === 'volume') return { remedy: `Run \`lockage prune ${environment.name}\`, which removes it.` };
   if (what === host.name) return { remedy: ofHost(host) };
+  if (isUnknown(drift) && isMigration(app, environment.name, what) && mayWork(drift)) return ofMigration(drift, host);
   return isUnknown(drift) ? ofUnknown(drift, host) : ofStranger(drift, { host, network });
 }
 
@@ -144,6 +145,15 @@ function ofHost(host: Target): string {
 
 function isUnknown({ member, expected }: Drift): boolean {
   return (member === 'container' || member === 'service') && expected === 'none of that name';
+}
+
+function mayWork({ actual }: Drift): boolean {
+  return /^release, (running|paused)$/.test(actual);
+}
+
+/** Its operator is gone. Ended half-way, it would leave data that no release is written for. */
+function ofMigration({ what }: Drift, host: Target): Judgement {
+  return { remedy: `It is a migration at work: wait until it has ended, or \`docker stop ${what}\` on ${host.name}.` };
 }
 
 function ofUnknown({ what, member, actual }: Drift, host: Target): Judgement {

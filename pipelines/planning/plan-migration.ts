@@ -3,6 +3,7 @@ import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment, Migration, Role } from '../model/environment.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import { environmentNames } from '../model/names.ts';
+import { refuseOtherMigrations } from '../policy/running-migrations.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 
 /** The migration to record, and whether it runs. */
@@ -13,10 +14,10 @@ export interface MigrationPlan {
 
 /**
  * Plans a release's migration: it runs once for an image and its migration's configuration. What ran last stays recorded
- * where none is configured.
+ * where none is configured. Throws LockageError while another one runs.
  */
 export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined {
-  const { app, environment, record } = inputs;
+  const { app, environment, record, reports } = inputs;
   const { migration } = environment;
   const [host] = environment.hosts;
   const once = migration && host && migrationRole(environment, migration, host.name);
@@ -26,9 +27,14 @@ export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined 
   const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
   // Not by its host, or where it finds its secrets: on whichever one it ran, it ran.
   const { secretsAt: _____, ...content } = spec;
-  const identity = fingerprint({ ...content, env: migration.env });
-  const name = `${environmentNames(app, environment.name).network}-migration-${identity}`;
-  if (record.migration?.spec.name === name) return { inputs: record.migration, runs: false };
+  const nameOf = (of: object) =>
+    `${environmentNames(app, environment.name).migration}${fingerprint({ ...of, env: migration.env })}`;
+  const name = nameOf(content);
+  // Earlier versions named it by its time as well.
+  const known = [name, nameOf({ ...content, health: { ...content.health, timeout: migration.timeout } })];
+  if (record.migration && known.includes(record.migration.spec.name)) return { inputs: record.migration, runs: false };
+  const running = reports.flatMap(({ migrations = [] }) => migrations);
+  refuseOtherMigrations(environment.name, running, name);
   return {
     inputs: { host, spec: { ...spec, host: host.name, name, alias: name }, timeout: migration.timeout },
     runs: true,
@@ -61,7 +67,8 @@ function migrationRole({ roles }: Environment, migration: Migration, host: strin
       hosts: [host],
       env: migration.env,
       secrets: migration.secrets,
-      health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
+      // Its time is no part of what it is: with another one, the same one is waited for.
+      health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: 0 },
     }
   );
 }

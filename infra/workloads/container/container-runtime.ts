@@ -1,7 +1,7 @@
 import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
 import type { Drift } from '../../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
-import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { HostReport, PreflightReport, RunningMigration } from '../../../pipelines/model/host-report.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
@@ -31,6 +31,7 @@ import { hostDrift } from './host-drift.ts';
 import { hostPreflight, hostReport } from './host-report.ts';
 import { hostView } from './host-view.ts';
 import { hostInventory, removeHostInventory } from './inventory.ts';
+import { runningMigrations } from './running-migrations.ts';
 
 /** A host, on whose Docker Engine releases run as containers, behind an edge of its own. */
 export class ContainerRuntime implements Runtime {
@@ -76,10 +77,17 @@ export class ContainerRuntime implements Runtime {
     return removeHostInventory(engine, inventory, clearing);
   }
 
-  async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {
+  async removeOthers(
+    session: RemovalSession,
+    place: Place,
+    recorded: ReadonlySet<string>,
+  ): Promise<readonly RunningMigration[]> {
     const engine = await session.connections.engine(this.#host);
     const { [labels.part]: release, ...own } = releaseLabels(place);
     const all = await engine.listContainers({ all: true, labels: own });
+    // Ended half-way, it would leave data that no release is written for.
+    const atWork = runningMigrations(all, this.#host.name, place);
+    const kept = new Set([...recorded, ...atWork.map(({ name }) => name)]);
     const names = all.filter(({ Labels }) => Labels[labels.part] === release).map(containerName);
     const others = names.filter((name) => !kept.has(name));
     await Promise.all([
@@ -97,6 +105,7 @@ export class ContainerRuntime implements Runtime {
     await session.lock?.check();
     await removeOtherSecrets(engine, place, kept);
     await removeLeftProofs(engine, place);
+    return atWork;
   }
 
   async endRoles(context: ProviderContext, place: Place, { roles, except, graces }: Ending): Promise<void> {

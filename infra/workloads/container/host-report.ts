@@ -20,6 +20,7 @@ import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
 import { refuseOtherMtu } from '../network-mtu.ts';
 import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
+import { runningMigrations } from './running-migrations.ts';
 
 /** Milliseconds a host has to answer before a change: an earlier connection may lead to a host that is gone. */
 const answerTimeout = 10_000;
@@ -39,6 +40,7 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
   const foreign = containers.filter((container) => !isOwn(container));
   refuseTakenPorts(environment, host, foreign);
   const usable = own.filter(isUsable(lostVolumes(own)));
+  const migrations = runningMigrations(own, host.name, { app, environment: environment.name });
   const running = new Set(usable.filter(({ State }) => State === 'running').map(containerName));
   return {
     host,
@@ -46,6 +48,7 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
     present: new Set(usable.map(containerName)),
     foreign: new Set(foreign.map(containerName)),
     edge: running.has(edge),
+    ...(migrations.length > 0 ? { migrations } : {}),
     ...(fence ? { fence } : {}),
     warnings: expiryWarnings(engine.certificates, Date.now()),
   };

@@ -78,7 +78,7 @@ export class SwarmRuntime implements Runtime {
     return removeSwarmInventory(engine, inventory, clearing);
   }
 
-  async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {
+  async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<readonly []> {
     const own = { [labels.app]: place.app, [labels.environment]: place.environment };
     const engine = await session.connections.engine(this.#swarm);
     const services = await engine.listServices({ ...own, [labels.part]: 'release' });
@@ -94,6 +94,8 @@ export class SwarmRuntime implements Runtime {
     );
     await session.lock?.check();
     await removeUnusedSecrets(engine, own);
+    // Migrations are containers of a manager.
+    return [];
   }
 
   async endRoles(context: ProviderContext, place: Place, { roles, except, graces }: Ending): Promise<void> {

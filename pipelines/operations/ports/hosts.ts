@@ -1,6 +1,6 @@
 import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import type { ClockAnswer, HostReport, PreflightReport } from '../../model/host-report.ts';
+import type { ClockAnswer, HostReport, PreflightReport, RunningMigration } from '../../model/host-report.ts';
 import type { HostTraits, Trait } from '../../model/host-traits.ts';
 import type { FoundLock, LockHolder } from '../../model/lock-holder.ts';
 import type { KeptRecord } from '../../model/record-copy.ts';
@@ -66,8 +66,11 @@ export interface Hosts {
   ): Promise<void>;
   /** Asks all hosts at once whether they serve a state: its routes, and its containers. Never throws for a host. */
   serving(state: DesiredState): Promise<readonly ServingAnswer[]>;
-  /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
-  removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void>;
+  /**
+   * Removes containers of the environment's releases that are not among these: what a killed operation left. A migration that is
+   * at work stays, and is returned.
+   */
+  removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<readonly RunningMigration[]>;
 }
 
 /** A host's answer whether it serves a state, with what is wrong where it does not, or does not say. */

@@ -21,6 +21,7 @@ import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
 import { cordonedAgain } from './cordoned-again.ts';
+import { removeOthers } from './remove-others.ts';
 import { askWhetherServed, verifyBack, type BackResult } from './verify-back.ts';
 
 /** A change of an environment, decided and ready to be carried out. */
@@ -314,5 +315,5 @@ export async function reconcile(context: Context, environment: Environment, desi
     });
     await context.stacks.deploy(again, 'clear up');
   }
-  await context.hosts.removeOthers(environment, containers);
+  await removeOthers(context, environment, containers);
 }

@@ -23,6 +23,7 @@ import { foundationRequest } from './foundation-request.ts';
 import { takeDumps } from './take-dumps.ts';
 import { withJobImages } from './job-images.ts';
 import { releaseGraph } from './release-graph.ts';
+import { removeOthers } from './remove-others.ts';
 import { keepEvidence, refuseHidden } from './heal-steps.ts';
 
 /** The options of a rollout. */
@@ -238,7 +239,7 @@ async function clearUp(
     // Other environments of this computer may need what a reproduction of one of them does not.
     const unneeded = environment.reproduces ? new Set<string>() : await unneededImages(context);
     await Promise.all([
-      context.hosts.removeOthers(environment, containers),
+      removeOthers(context, environment, containers),
       context.hosts.forgetImages(environment, release.repository, unneeded),
     ]);
   } catch (error) {

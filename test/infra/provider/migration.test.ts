@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { EngineError, type CallOptions, type Engine } from '../../../infra/docker/api/client.ts';
-import { labels } from '../../../infra/docker/labels.ts';
+import { labels, ownerLabels } from '../../../infra/docker/labels.ts';
 import { forgetMigration, runMigration } from '../../../infra/provider/migration.ts';
 import { OvertakenError, WorkloadFailedError } from '../../../pipelines/errors.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
@@ -23,6 +23,8 @@ class OneContainer {
   losesAnswerOf = '';
   /** whether it was asked once more when the time was over */
   asksLast = false;
+  /** the migration of another release, which runs there as well */
+  readonly beside: object[] = [];
   /** before that call */
   before: (name: string) => void = () => undefined;
 
@@ -48,6 +50,7 @@ class OneContainer {
         this.asksLast ||= options.deadline !== undefined && options.signal === undefined;
         return call('inspect', () => (this.state === 'none' ? undefined : this.#details()));
       },
+      listContainers: async () => this.beside,
       inspectImage: async () => undefined,
       createContainer: async () =>
         call('create', () => {
@@ -186,6 +189,25 @@ describe('a migration', () => {
   });
 
   test('that runs already is joined', async () => {
+    there.start();
+    await runMigration(context, inputs);
+    expect([changes(), steps]).toEqual([[], ['migrated']]);
+  });
+
+  test('of another release that still runs is named, and no second one is started', async () => {
+    const Labels = { ...ownerLabels('shop', 'prod', 'release'), [labels.release]: '1.5.0' };
+    const since = Date.parse('2026-01-02T03:04:00Z') / 1000;
+    there.beside.push({ Names: ['/shop-prod-migration-1234abcd'], Labels, State: 'running', Created: since });
+    expect(await errorOf()).toMatchObject({
+      message: 'the migration of 1.5.0 still runs in prod',
+      details: ['prod-1: shop-prod-migration-1234abcd of 1.5.0, since 2026-01-02 03:04 UTC'],
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  test('that runs already is joined also where another one came beside it', async () => {
+    const Labels = { ...ownerLabels('shop', 'prod', 'release'), [labels.release]: '1.5.0' };
+    there.beside.push({ Names: ['/shop-prod-migration-1234abcd'], Labels, State: 'running', Created: 0 });
     there.start();
     await runMigration(context, inputs);
     expect([changes(), steps]).toEqual([[], ['migrated']]);

@@ -33,6 +33,7 @@ test('an environment’s own names', () => {
     edge: 'shop-prod-edge',
     lock: 'shop-prod-lock',
     live: 'shop-prod-live',
+    migration: 'shop-prod-migration-',
   });
 });
 

@@ -5,7 +5,7 @@ import { samePlace, type DesiredState, type PlacedContainer } from '../../../pip
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
 import { counted, lastNumber, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
 import type { HostDrift } from '../../../pipelines/inspection/drift.ts';
-import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { PreflightReport, RunningMigration } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { currentRevision, withPending, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
@@ -50,6 +50,8 @@ export class MemoryPlace {
   readonly changed = new Map<string, string>();
   /** what was kept of containers before they went */
   readonly evidence: string[] = [];
+  /** what works on its data, though its operator is gone */
+  migrations: readonly RunningMigration[] = [];
   /** strangers on the environment's network, as `prod-1/theirs` */
   readonly strangers = new Set<string>();
   /** machines that the one address of the environment leads to */
@@ -174,6 +176,7 @@ export class MemoryPlace {
       warnings: [],
       platform: 'linux/amd64',
       traits: {},
+      migrations: this.migrations.filter(({ host: on }) => on === name),
       ...(this.fence ? { fence: this.fence } : {}),
     };
   }
@@ -287,12 +290,13 @@ export class MemoryPlace {
   }
 
   /** Removes every container but these, on these hosts. */
-  removeOthers(hosts: readonly string[], kept: readonly PlacedContainer[]): void {
+  removeOthers(hosts: readonly string[], kept: readonly PlacedContainer[]): readonly RunningMigration[] {
     for (const name of hosts) {
       const { containers } = this.engine(name);
       for (const { placed } of containers.values())
         if (!kept.some((other) => samePlace(other, placed))) this.remove(placed);
     }
+    return this.migrations.filter(({ host: on }) => hosts.includes(on));
   }
 
   /** Makes the machines of a pool that are missing, or of another image. */

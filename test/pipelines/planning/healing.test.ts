@@ -37,6 +37,11 @@ describe('what drifted', () => {
       'remove',
     ],
     [
+      'a migration that has ended goes, too',
+      drift('shop-prod-migration-1234abcd', 'container', { ...unknown, actual: 'release, exited' }),
+      'remove',
+    ],
+    [
       'what a killed command left beside an edge goes with it',
       drift('shop-prod-edge.old', 'container', { ...unknown, actual: 'edge, exited' }),
       'renew',
@@ -51,6 +56,11 @@ describe('what drifted', () => {
       'an edge of nobody stays',
       drift('other', 'container', { ...unknown, actual: 'edge, running' }),
       'docker rm --force other',
+    ],
+    [
+      'a migration at work stays',
+      drift('shop-prod-migration-1234abcd', 'container', { ...unknown, actual: 'release, running' }),
+      'wait until it has ended, or `docker stop shop-prod-migration-1234abcd` on prod-1',
     ],
     ["somebody else's network stays", drift('shop-prod', 'labels'), 'Find out on prod-1 who made shop-prod'],
     ['a volume that a container left stays', drift('1a2b3c', 'volume'), 'lockage prune prod'],

@@ -303,6 +303,12 @@ describe('a migration', () => {
   const before = released(scene(['prod-1'], { migration }), '1.0.0');
   const migrating = (changes: Partial<Environment['migration']> = {}) =>
     configured(before, { migration: { ...migration, ...changes } });
+  const namedByTime = (): Scene => {
+    const recorded = before.record.migration;
+    if (!recorded) throw new Error('none is recorded');
+    const spec = { ...recorded.spec, name: 'shop-prod-migration-cfb7f2ea' };
+    return { ...before, record: { ...before.record, migration: { ...recorded, spec } } };
+  };
 
   test.each<[string, boolean, Scene, string]>([
     ['runs with the first release', true, scene(['prod-1'], { migration }), '1.0.0'],
@@ -313,9 +319,18 @@ describe('a migration', () => {
     ['runs for another image', true, before, '2.0.0'],
     ['runs with another command', true, migrating({ command: ['migrate', '--all'] }), '1.0.0'],
     ['runs with other variables', true, migrating({ env: { STEP: '2' } }), '1.0.0'],
+    ['does not run again because its time is another', false, migrating({ timeout: 90_000 }), '1.0.0'],
+    ['does not run again where an earlier version named it by its time', false, namedByTime(), '1.0.0'],
     ['does not run where none is configured', false, scene(), '1.0.0'],
   ])('%s', (_case, expected, now, version) => {
     expect(planned(now, version).plan.migration).toBe(expected);
+  });
+
+  test('with another time is the same one, which is waited for where it runs', () => {
+    const [usual, longer] = [60_000, 90_000].map(
+      (timeout) => planned(migrating({ timeout }), '2.0.0').desired.migration,
+    );
+    expect(longer).toEqual({ ...usual, timeout: 90_000 });
   });
 
   test('that is no longer configured stays recorded', () => {
