@@ -57,7 +57,7 @@ export async function heal(context: Context, request: HealRequest): Promise<Heal
     release,
     startedAt,
     checkMayEnter: async (now) => refuseOtherRelease(name, release, now),
-    heals: { found, basis: record.basis, again: (now) => lookAt(context, environment, now) },
+    heals: { found, record, again: (now) => lookAt(context, environment, now) },
   });
   if (result.outcome === 'planned') return { outcome: 'planned', ...listed(found), plan: result.plan };
   await refuseLeft(context, environment);

@@ -10,7 +10,7 @@ import type { RolloutInputs, SecretVersions } from '../planning/rollout-inputs.t
 import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { checkPlatform } from '../policy/release-checks.ts';
-import { refuseOtherHosts } from '../policy/unchanged.ts';
+import { isAsSeen, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { CordonRequest } from './cordon.ts';
 import type { Context } from './ports.ts';
 import { agree, type Agreement } from './steps/agree.ts';
@@ -52,7 +52,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
     refuseOtherHosts(whole, seen, record);
     const found = cordonOf(record, request.host);
     if (!found) return { outcome: 'not cordoned' };
-    const isOld = agreed !== undefined || record.basis !== seen.basis;
+    const isOld = agreed !== undefined || !isAsSeen(seen, record);
     const reports = isOld ? await context.hosts.preflight(environment) : early;
     refuseAhead(whole, record, reports);
     return takeBack(context, { ...draft, record, reports }, found, agreed);

@@ -2,6 +2,7 @@ import { RecordChangedError } from '../errors.ts';
 import { blockOf, type Block } from '../model/block.ts';
 import { cordonedHosts } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
+import { canonicalJson } from '../model/fingerprint.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { currentPool } from '../model/machine-pool.ts';
 import type { Revision } from '../model/revision.ts';
@@ -24,9 +25,17 @@ export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecor
   );
 }
 
+/**
+ * Returns whether all that is recorded is as it was. Its mark alone does not say so: a change writes that first and the ledger
+ * last, and whoever reads in between decides from neither the one nor the other.
+ */
+export function isAsSeen(seen: EnvironmentRecord, now: EnvironmentRecord): boolean {
+  return canonicalJson(seen) === canonicalJson(now);
+}
+
 /** Throws RecordChangedError when the record was changed in between, which voids what was decided before. */
 export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
-  if (seen.basis === now.basis) return;
+  if (isAsSeen(seen, now)) return;
   throw new RecordChangedError(`${name} was changed by somebody else meanwhile: nothing was done`, {
     hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
   });

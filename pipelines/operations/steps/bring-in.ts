@@ -10,7 +10,7 @@ import { reportsWithout, type Healing } from '../../planning/healing.ts';
 import { planRollout } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
-import { refuseOtherHosts } from '../../policy/unchanged.ts';
+import { isAsSeen, refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight, refuseForeignProject } from './preflight.ts';
@@ -49,8 +49,8 @@ export interface Arrival {
   /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
   readonly heals?: {
     readonly found: Healing;
-    /** mark of the record that it was found by */
-    readonly basis: string;
+    /** the record that it was found by */
+    readonly record: EnvironmentRecord;
     again(record: EnvironmentRecord): Promise<Healing>;
   };
 }
@@ -140,8 +140,7 @@ async function bringInLocked(
   const gates = await arrival.checkMayEnter(record);
   refuseOtherHosts(whole, known.record, record);
   // While a person thinks, hosts may change as well.
-  const decidedFrom = arrival.heals?.basis ?? known.record.basis;
-  const isOld = agreed !== undefined || record.basis !== decidedFrom;
+  const isOld = agreed !== undefined || !isAsSeen(arrival.heals?.record ?? known.record, record);
   const reports = isOld ? await context.hosts.preflight(environment) : known.reports;
   refuseAhead(environment, record, reports);
   const heals = isOld ? await arrival.heals?.again(record) : undefined;

@@ -273,6 +273,50 @@ describe('when another operator was faster', () => {
     expect(world.place().serves()).toEqual(everywhere('3.0.0'));
   });
 
+  /** An operation that is begun in the middle of theirs, which ends at a moment of it. */
+  async function begunInTheMiddle(
+    each: Deed,
+    { theirs, middle, moment }: { theirs: Deed; middle: string; moment: string },
+  ): Promise<readonly [MemoryWorld, unknown]> {
+    const world = await each.prepare();
+    world.asks = moment === 'terminal.confirm';
+    const other = world.copy();
+    other.at(`stacks.deploy ${middle}`, () => world.place().become(other.place()));
+    expect(await theirs.perform(other)).toBeUndefined();
+    world.at(moment, () => {
+      world.place().become(other.place());
+      world.audit.lines = other.audit.lines;
+    });
+    return [world, await each.perform(world)];
+  }
+
+  const rollback = deed(two, 'rollback', back);
+
+  test.each<[string, Deed, string, string, string]>([
+    ['promotion', promote, 'claimed', 'terminal.confirm', '3.0.0'],
+    ['promotion', promote, 'settled', 'terminal.confirm', '3.0.0'],
+    ['promotion', promote, 'settled', 'hosts.lock', '3.0.0'],
+    ['promotion', promote, 'recorded', 'hosts.lock', '3.0.0'],
+    ['rollback', rollback, 'settled', 'terminal.confirm', '1.0.0'],
+    ['rollback', rollback, 'settled', 'hosts.lock', '1.0.0'],
+  ])(
+    'a rollback that was decided while a %s was under way is another decision, once that has ended',
+    async (_, theirs, middle, moment, serves) => {
+      const [world, error] = await begunInTheMiddle(rollback, { theirs, middle, moment });
+      expect(error).toBeInstanceOf(RecordChangedError);
+      expect(error).toMatchObject({ message: 'prod was changed by somebody else meanwhile: nothing was done' });
+      expect(world.calls).not.toContain('hosts.switchNow');
+      expect(world.place().serves()).toEqual(everywhere(serves));
+    },
+  );
+
+  test('a promotion of what they were bringing in repairs nothing', async () => {
+    const between = { theirs: promote, middle: 'claimed', moment: 'hosts.lock' };
+    const [world, error] = await begunInTheMiddle(promote, between);
+    expect(error).toBeUndefined();
+    expect(world.notes).toContain('prod already runs 3.0.0 (revision 3): nothing to do');
+  });
+
   test('machines are not replaced', async () => {
     const [world, error] = await overtaken(replace, (other) => meanwhile(other, ['3.0.0']));
     expect(error).toMatchObject({ message: 'prod was changed by somebody else meanwhile: nothing was done' });
