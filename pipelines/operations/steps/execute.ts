@@ -11,7 +11,6 @@ import {
 } from '../../errors.ts';
 import { restsAsStandby } from '../../model/container-spec.ts';
 import { samePlace, type DesiredState } from '../../model/desired-state.ts';
-import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Attempt, PlannedRevision, Revision } from '../../model/revision.ts';
@@ -21,7 +20,7 @@ import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
 import { cordonedAgain } from './cordoned-again.ts';
-import { removeOthers } from './remove-others.ts';
+import { leadBack } from './lead-back.ts';
 import { askWhetherServed, verifyBack, type BackResult } from './verify-back.ts';
 
 /** A change of an environment, decided and ready to be carried out. */
@@ -132,9 +131,9 @@ async function revert(
     if (aside) await setAside(context, desired, aside);
     back = await deployBefore(context, operation, { why, error });
   } catch (second) {
-    return second instanceof PartialError
-      ? leftInPart(operation, { why, error, second })
-      : notReverted(operation, { why, error, second });
+    if (second instanceof PartialError) return leftInPart(operation, { why, error, second });
+    const result = await leadBack(context, operation, second, aside);
+    return notReverted(operation, { why, error, second }, result);
   }
   const result = await verifyBack(context, back, aside, desired.stopFirst?.roles);
   if (result.back !== 'everywhere') return notAsBefore(operation, { why, error, result });
@@ -283,9 +282,24 @@ function notDone({ environment }: DesiredState, { kind, release: { version } }: 
   return `${what[kind] ?? `${version} was not promoted to ${environment}`}: ${why}`;
 }
 
-function notReverted({ desired, revision }: Operation, { why, error, second }: Failure): LockageError {
-  return new BrokenError(`${revision.release.version} failed in ${desired.environment}, and cleaning up failed too`, {
-    details: [why, ...detailsOf(error), `then: ${messageOf(second)}`],
+/** Makes the error for what could not be put back in the state. `result`: how far hosts are back all the same, if they were asked. */
+function notReverted(
+  { desired, before, revision }: Operation,
+  { why, error, second }: Failure,
+  result: BackResult | undefined,
+): LockageError {
+  const { environment } = desired;
+  const served = currentRevision(before.ledger)?.release.version;
+  const stands =
+    served === undefined ? `no host of ${environment} serves anybody` : `${environment} serves ${served} on all hosts`;
+  const what = `${revision.release.version} failed in ${environment}`;
+  const message =
+    result?.back === 'everywhere'
+      ? `${what}: ${stands} as before, and that could not be recorded`
+      : `${what}, and cleaning up failed too`;
+  const faults = result?.faults.map((text) => `not as before: ${text}`) ?? [];
+  return new BrokenError(message, {
+    details: [why, ...detailsOf(error), `then: ${messageOf(second)}`, ...faults],
     hint: `Run \`lockage status\` to see what runs where, then the same command again.`,
     cause: error,
   });
@@ -296,24 +310,4 @@ function standsAsBefore({ desired, before }: Operation): string {
   return current
     ? `${desired.environment} serves ${current.release.version} as before`
     : `nothing runs in ${desired.environment}, as before`;
-}
-
-/**
- * Makes an environment again what is recorded, after an operation that was killed: routes, then containers. Costs a call
- * to each host when there is nothing to do.
- */
-export async function reconcile(context: Context, environment: Environment, desired: DesiredState): Promise<void> {
-  await context.hosts.switchNow(desired);
-  const record = await context.records.environment(environment.name);
-  const kept = [...desired.serving, ...desired.standby];
-  const containers = record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
-  if (containers.length < record.containers.length) {
-    const place = { app: desired.app, environment: environment.name };
-    const again = recordedState(place, { ...record, containers }, record.ledger, {
-      operation: desired.operation,
-      turn: desired.turn,
-    });
-    await context.stacks.deploy(again, 'clear up');
-  }
-  await removeOthers(context, environment, containers);
 }

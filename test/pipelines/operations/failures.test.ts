@@ -4,6 +4,7 @@ import {
   LockageError,
   LockedError,
   NotStartedError,
+  OvertakenError,
   PartialError,
   RolledBackError,
   WorkloadFailedError,
@@ -17,6 +18,8 @@ const two: [Environment, ...string[]] = [onHosts(), '1.0.0', '2.0.0'];
 const back = { environment, startedAt: 0 };
 const onHost2 = { environment, host: 'prod-2' };
 const promote = deed(two, 'promote', { environment, version: '3.0.0' });
+const stopFirst = onHosts({ roles: onHosts().roles.map((each) => ({ ...each, replace: 'stop-first' })) });
+const promoteAlone = deed([stopFirst, '1.0.0', '2.0.0'], 'promote', { environment, version: '3.0.0' });
 const rollback = deed(two, 'rollback', back);
 const again = deed([onHosts(), '1.0.0', '2.0.0', '3.0.0'], 'rollback', { ...back, to: '1.0.0' });
 const replace = deed([onMachines(), '1.0.0', '2.0.0'], 'replaceMachines', { environment, version: '1.1.0' });
@@ -38,6 +41,7 @@ const partly = new PartialError('the routes did not switch on 1 of 2 hosts', { d
 const locked = new LockedError('prod is being changed by ben@lap');
 const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
 const elsewhere = new LockageError('the machines of prod are on desk, and this is lap');
+const away = new LockageError('the state of prod cannot be read');
 const sealed = new NotStartedError('the passphrase does not open the state of prod');
 
 /** The last revisions, as `2 1.0.0 succeeded`. */
@@ -257,10 +261,67 @@ describe('going back', () => {
     const error = await promote.perform(world);
     expect(error).toBeInstanceOf(BrokenError);
     expect(error).toMatchObject({
-      message: '3.0.0 failed in prod, and cleaning up failed too',
+      message: '3.0.0 failed in prod: prod serves 2.0.0 on all hosts as before, and that could not be recorded',
       details: ['prod-1: web was not healthy', 'then: Pulumi could not change prod'],
     });
     expect(recorded(world).at(-1)).toBe('2 2.0.0 succeeded');
+  });
+
+  /** A backend that stays away from a moment on. */
+  const loseBackend = (world: MemoryWorld, moment: string) => {
+    world.at(moment, () => {
+      const { length } = world.moments.filter((each) => each === 'records.environment');
+      for (let nth = 1; nth < 20; nth++) {
+        world.fail('records.environment', away, length + nth);
+        world.fail('stacks.deploy', unable, 1 + nth);
+      }
+      throw unable;
+    });
+  };
+
+  test.each<[string, Deed, string, string[]]>([
+    ['switched', promote, 'prod serves 2.0.0 on all hosts', everywhere('2.0.0')],
+    ['settled', promote, 'prod serves 2.0.0 on all hosts', everywhere('2.0.0')],
+    ['settled', promoteAlone, 'prod serves 2.0.0 on all hosts', everywhere('2.0.0')],
+    ['settled', uncordon, 'prod serves 3.0.0 on all hosts', mixed],
+    ['settled', deed([onHosts()], 'promote', { environment, version: '3.0.0' }), 'no host of prod serves anybody', []],
+  ])(
+    'a backend that stays away after the switch keeps no host from going back, and the error says what serves',
+    async (moment, { prepare, perform }, stands, serves) => {
+      const world = await prepare();
+      loseBackend(world, `stacks.deploy ${moment}`);
+      const error = await perform(world);
+      expect(error).toBeInstanceOf(BrokenError);
+      expect(error).toMatchObject({
+        message: `3.0.0 failed in prod: ${stands} as before, and that could not be recorded`,
+        details: ['Pulumi could not change prod', 'then: the state of prod cannot be read'],
+      });
+      expect(world.place().serves()).toEqual(serves);
+    },
+  );
+
+  test('that reaches no host either names what each serves', async () => {
+    const world = await promote.prepare();
+    loseBackend(world, 'stacks.deploy settled');
+    world.fail('hosts.switchNow', partly);
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(BrokenError);
+    expect(error).toMatchObject({
+      message: '3.0.0 failed in prod, and cleaning up failed too',
+      details: expect.arrayContaining([
+        'not as before: prod-1: goes elsewhere',
+        'not as before: prod-2: goes elsewhere',
+      ]),
+    });
+  });
+
+  test('asks nothing of hosts that somebody else has by now', async () => {
+    const world = await promote.prepare();
+    loseBackend(world, 'stacks.deploy settled');
+    world.fail('hosts.switchNow', new OvertakenError('another operation has taken over prod'));
+    const error = await promote.perform(world);
+    expect(error).toMatchObject({ message: '3.0.0 failed in prod, and cleaning up failed too' });
+    expect(world.calls).not.toContain('hosts.startAndStop');
   });
 
   test('that leaves a host out names it', async () => {
