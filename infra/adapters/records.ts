@@ -117,10 +117,10 @@ export class RecordsAdapter implements Records {
     return this.#seen.get(name) ?? this.environment(name);
   }
 
-  /** Returns the name of the operation that an environment's routes were switched by last. */
-  async lastOperation(environment: string): Promise<string | undefined> {
+  /** Returns what an environment's routes were switched by last. */
+  async lastSwitch(environment: string): Promise<Pick<RoutesInputs, 'operation' | 'turn'> | undefined> {
     const state = await readStack(this.#settings, this.#project, environment);
-    return inputsOf<RoutesInputs>(state, 'Routes')[0]?.operation;
+    return inputsOf<RoutesInputs>(state, 'Routes')[0];
   }
 
   /** Returns what the foundation was made from; undefined when there is none. */

@@ -55,13 +55,18 @@ export interface TurnInputs {
   readonly reports: readonly { readonly fence?: Fence }[];
 }
 
-/** Returns the turn of an operation. What hosts hold that no record knows was left by operations that were killed. */
+/**
+ * Returns the turn of an operation. What hosts hold that no record knows was left by operations that were killed. Where nothing is
+ * to be counted, hosts go on knowing by whom the last change was recorded: `lastKnown` tells by that a copy from the middle of it.
+ */
 export function turnOf({ revision, operation, ledger, reports }: TurnInputs): Turn {
   const recorded = lastNumber(ledger);
-  const left = reports.flatMap(({ fence }) => (fence && fence.revision > recorded ? [fence] : []));
+  const held = reports.flatMap(({ fence }) => fence ?? []);
+  const left = held.filter((fence) => fence.revision > recorded);
+  const last = held.find((fence) => fence.revision === recorded && fence.recorded === recorded);
   return {
     revision: Math.max(revision, ...left.map((fence) => fence.revision)),
-    operation,
+    operation: revision > recorded ? operation : (last?.operation ?? operation),
     recorded,
     over: [...new Set(left.map((fence) => fence.operation))],
   };

@@ -1,5 +1,5 @@
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
-import { lastNumber } from '../model/fence.ts';
+import { counted, lastNumber } from '../model/fence.ts';
 import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
 import { restoredDump, type BackupFile } from '../planning/restored-dump.ts';
 import type { AccessoryPlace, BackupResult } from './ports/accessories.ts';
@@ -78,7 +78,7 @@ async function recordRestored(
   const reports = await context.hosts.look(active);
   const restored = lastNumber(record.ledger);
   const dumps = record.ledger.dumps?.map((each) => (each === dump ? { ...each, restored } : each)) ?? [];
-  const ledger = { ...record.ledger, schema, dumps };
+  const ledger = counted({ ...record.ledger, schema, dumps });
   await recordAgain(context, environment, { record: without, ledger, reports, message: `restore ${accessory.name}` });
   context.terminal.note(`the data of ${name} are of schema ${schema.version} again`);
 }

@@ -1,7 +1,7 @@
 import { BrokenError, LockageError, messageOf, RolledBackError } from '../errors.ts';
 import { withCordon, withoutCordoned } from '../model/cordons.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
-import { lastNumber } from '../model/fence.ts';
+import { counted, lastNumber } from '../model/fence.ts';
 import { currentRevision } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { sameRecord, type KeptRecord, type RecordCopy } from '../model/record-copy.ts';
@@ -102,19 +102,27 @@ async function decide(context: Context, asked: Asked): Promise<Decided> {
   const newest = left.length > 0 ? newestCopy(search, kept) : found;
   const ledger = [...without]
     .map((host) => cordonOf(context, host, since))
-    .reduce(withCordon, newest.copy.record.ledger);
+    .reduce(withOneMore, newest.copy.record.ledger);
   const versions = asked.versions ?? (await readVersions(context, environment, ledger));
   const adoption = planAdoption({ environment, own, newest, ledger, kept, releases, versions });
   return { adoption, copy: newest.copy, kept, versions };
+}
+
+/** Counts as a cordon does: a state from before it is known as older. */
+function withOneMore(ledger: Ledger, cordon: Cordon): Ledger {
+  const isNew = !ledger.cordons?.some(({ host }) => host === cordon.host);
+  return withCordon(isNew ? counted(ledger) : ledger, cordon);
 }
 
 function cordonOf({ actor }: Context, host: string, since: string): Cordon {
   return { host, since, actor, reason: 'left out when the record was adopted' };
 }
 
-async function write(context: Context, { adoption, kept }: Decided): Promise<void> {
+async function write(context: Context, { adoption, copy, kept }: Decided): Promise<void> {
   const { environment, record, revision, releases } = adoption;
-  const desired = stateNow(context, environment, { record, ledger: record.ledger, reports: kept });
+  const { ledger } = record;
+  const known = { ...record, ledger: copy.record.ledger };
+  const desired = stateNow(context, environment, { record: known, ledger, reports: kept });
   context.terminal.step('record', `revision ${revision} of ${environment}`);
   try {
     if (releases.length > 0) await context.records.addReleases(releases);
@@ -123,7 +131,7 @@ async function write(context: Context, { adoption, kept }: Decided): Promise<voi
     throw error instanceof BrokenError ? notRecorded(environment, error) : error;
   }
   const after = await context.records.environment(environment);
-  if (lastNumber(after.ledger) !== revision)
+  if (lastNumber(after.ledger) !== lastNumber(ledger))
     throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
 }
 

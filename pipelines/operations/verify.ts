@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
+import { counted } from '../model/fence.ts';
 import { withoutOldLogs, withResults } from '../model/job-results.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -52,7 +53,8 @@ export async function verify(context: Context, request: VerifyRequest): Promise<
     const reports = await context.hosts.look(environment);
     refuseAhead(environment, now, reports);
     const results = await runAll(context, environment, current);
-    const ledger = withoutOldLogs(verified(now.ledger, current, results));
+    // Gates count on it.
+    const ledger = counted(withoutOldLogs(verified(now.ledger, current, results)));
     await recordAgain(context, environment, {
       record: now,
       ledger,

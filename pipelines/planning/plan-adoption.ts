@@ -31,6 +31,7 @@ export interface AdoptionInputs {
 /** A record that is taken over from hosts: for people to read, and to be written. */
 export interface Adoption {
   readonly environment: string;
+  /** the last change that the copy knows */
   readonly revision: number;
   /** the revision that runs; absent where none ran well yet */
   readonly current?: Revision;
@@ -69,9 +70,10 @@ export function planAdoption(inputs: AdoptionInputs): Adoption {
   const missing = active.filter((placed) => !isThere(kept, placed));
   const staying = containers.filter((placed) => !missing.includes(placed));
   const current = currentRevision(ledger);
+  const revision = lastNumber(record.ledger);
   return {
     environment: environment.name,
-    revision: lastNumber(ledger),
+    revision,
     ...(current ? { current } : {}),
     hosts: newest.hosts,
     taken: active.filter((placed) => !missing.includes(placed)),
@@ -80,7 +82,7 @@ export function planAdoption(inputs: AdoptionInputs): Adoption {
     dropped: own.containers.filter((placed) => !staying.some((other) => samePlace(other, placed))),
     lostSecrets: lostSecretsOf(inputs, containers),
     releases: releasesOf(releases, ledger),
-    begun: kept.flatMap(({ fence }) => (fence && fence.revision > lastNumber(ledger) ? [fence] : [])),
+    begun: kept.flatMap(({ fence }) => (fence && fence.revision > revision ? [fence] : [])),
     record: recordOf(inputs, staying),
   };
 }

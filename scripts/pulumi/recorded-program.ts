@@ -41,9 +41,11 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
       hint: `Run \`lockage promote ${current.release.version} --to ${stack}\`.`,
     });
   }
-  const operation = (await context.records.lastOperation(environment.name)) ?? context.newOperation();
+  const last = await context.records.lastSwitch(environment.name);
+  const operation = last?.operation ?? context.newOperation();
   const place = { app: context.project.app, environment: environment.name };
   const { ledger } = record;
-  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports: [] });
+  const holder = last?.turn.operation ?? operation;
+  const turn = turnOf({ revision: lastNumber(ledger), operation: holder, ledger, reports: [] });
   await environmentProgram(recordedState(place, record, ledger, { operation, turn }), new SecretValues())();
 }

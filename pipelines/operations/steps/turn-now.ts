@@ -27,13 +27,14 @@ export function stateNow(
   environment: string,
   { record, ...known }: Known & { readonly record: EnvironmentRecord },
 ): DesiredState {
+  const operation = known.operation ?? context.newOperation();
   // A change is recorded only when it is: until then, hosts know the one before.
   const turn = turnOf({
     ledger: record.ledger,
     reports: known.reports,
     revision: lastNumber(known.ledger),
-    operation: known.operation ?? context.newOperation(),
+    operation,
   });
   const place = { app: context.project.app, environment };
-  return recordedState(place, record, known.ledger, { operation: turn.operation, turn });
+  return recordedState(place, record, known.ledger, { operation, turn });
 }

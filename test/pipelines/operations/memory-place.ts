@@ -75,17 +75,23 @@ export class MemoryPlace {
     this.#attempts = undefined;
   }
 
+  /** So is that of another moment, with what was tried then. */
+  restoreFrom(other: MemoryPlace): void {
+    this.record = other.record;
+    this.#attempts = other.#attempts;
+  }
+
   /** As the first resource of the environment's program does it. */
   takeTurn({ basis, operation, attempts, turn, audit }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
-    this.#claim(turn);
+    this.claim(turn);
     const { audit: _, ...rest } = this.record;
     this.record = { ...rest, basis: operation, ...(audit ? { audit } : {}) };
     this.#attempts = attempts;
   }
 
   /** As the script of the edges decides it, where there are any. */
-  #claim({ revision, operation, recorded, over }: Turn): void {
+  claim({ revision, operation, recorded, over }: Turn): void {
     if (![...this.engines.values()].some(({ edge }) => edge)) return;
     const held = this.fence ?? { revision: 0, operation: '-', recorded: 0 };
     const isSame = revision === held.revision && recorded < held.revision;
@@ -196,7 +202,7 @@ export class MemoryPlace {
 
   /** Hosts hear what is recorded, and the last change that is. */
   tell(hosts: readonly string[], turn: Turn): void {
-    this.#claim(turn);
+    this.claim(turn);
     this.copyTo(hosts, turn.operation);
   }
 

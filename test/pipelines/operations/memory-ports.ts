@@ -144,7 +144,10 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
     ),
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
   forgetImages: async (_environment, _repository, unneeded) => void world.forgotten.push(...unneeded),
-  switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),
+  switchNow: async (desired) => {
+    world.place(desired.environment).claim(desired.turn);
+    world.place(desired.environment).switchTo(desired);
+  },
   closeIdle: async (desired) => {
     const idle = idleRoutes(desired).map(({ host: on }) => on.name);
     for (const on of idle) world.place(desired.environment).engine(on).routes = [];

@@ -23,6 +23,10 @@ const cordoned = async () => {
   return world;
 };
 const withDatabase = () => worldOf(onHosts({ accessories: [accessory('db')] }), '1.0.0', '2.0.0');
+const smoke = { name: 'smoke', command: ['k6'], image: 'k6:1', env: {}, secrets: [], timeout: 1000, retries: 0 };
+const verified = () => worldOf(onHosts({ verification: [smoke] }), '1.0.0', '2.0.0');
+const migration = { command: ['migrate'], timeout: 1000, secrets: [], env: {}, dump: ['db'], keep: 2 };
+const migrated = () => worldOf(onHosts({ migration, accessories: [accessory('db')] }), '1.0.0', '2.0.0');
 const onHold = async () => {
   const world = await hosts();
   await world.perform('rollback', { environment, startedAt: 0 });
@@ -133,6 +137,15 @@ describe('a state from before a change that made no revision changes nothing', (
     'a removal of a host that is gone': older(cordoned, (world) =>
       world.perform('removeHost', { environment, host: 'prod-2', gone: true }),
     ),
+    'a verification': older(verified, (world) => world.perform('verify', { environment })),
+    'an adoption without a host': older(hosts, (world) => {
+      world.place().restore(record([]));
+      return world.perform('adopt', { environment, without: ['prod-2'] });
+    }),
+    'a restore of data from before a migration': older(migrated, (world) => {
+      const [dump] = world.place().record.ledger.dumps ?? [];
+      return world.perform('restoreAccessory', { environment, accessory: 'db', file: `/shop/${dump?.file}` });
+    }),
   };
 
   test.each(Object.entries(changes))('%s', async (_, prepare) => {
@@ -147,6 +160,51 @@ describe('a state from before a change that made no revision changes nothing', (
     const world = await older(hosts, (drilled) => drilled.perform('drill', { environment, startedAt: 0 }))();
     await world.perform('promote', { environment, version: '3.0.0' });
     expect(world.place().record.ledger.revisions.at(-1)?.number).toBe(3);
+  });
+});
+
+describe('a copy of the state from the middle of an operation changes nothing, once that has ended', () => {
+  const three = () => worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0');
+  const back = (world: MemoryWorld) => world.perform('rollback', { environment, startedAt: 0 });
+  const promote = (version: string) => (world: MemoryWorld) => world.perform('promote', { environment, version });
+  const drill = (to: string) => (world: MemoryWorld) => world.perform('drill', { environment, startedAt: 0, to });
+  const killed = (moment: string, act: (world: MemoryWorld) => Promise<unknown>) => async (world: MemoryWorld) => {
+    world.at(moment, () => world.kill());
+    await act(world).catch(() => undefined);
+    world.calm();
+  };
+  type Act = (world: MemoryWorld) => Promise<unknown>;
+
+  test.each<[string, () => Promise<MemoryWorld>, Act, Act]>([
+    ['that of a rollback', three, back, async () => undefined],
+    ['that of a rollback also after a drill', three, back, drill('3.0.0')],
+    ['that of a rollback also after a drill that makes containers', three, back, drill('1.0.0')],
+    [
+      'that of a rollback also after a drill that was killed',
+      three,
+      back,
+      killed('stacks.deploy made', drill('1.0.0')),
+    ],
+    [
+      'that of a promotion also after a verification',
+      verified,
+      promote('3.0.0'),
+      (world) => world.perform('verify', { environment }),
+    ],
+    ['that of a promotion also after another one of the same', hosts, promote('3.0.0'), promote('3.0.0')],
+  ])('%s', async (_, prepare, act, after) => {
+    const world = await prepare();
+    const middle = world.copy();
+    world.at('stacks.deploy claimed', () => middle.place().become(world.place()));
+    await act(world);
+    world.calm();
+    await after(world);
+    world.place().restoreFrom(middle.place());
+    world.calm();
+    const before = world.state();
+    const error = await errorOf(world, 'promote', { environment, version: '1.0.0' });
+    expect(error?.message).toMatch(/^hosts of prod know revision \d+, this state knows \d+$/);
+    expect(world.state()).toBe(before);
   });
 });
 

@@ -165,7 +165,7 @@ describe('the schema of data', () => {
       const request = { environment: 'prod', accessory: 'db', file: `/shop/${file('r2-before-3.0.0')}` };
       await world.perform('restoreAccessory', request);
       expect(await promote(world, '3.0.0')).toBeUndefined();
-      expect(dumpsIn(world)).toEqual([file('r2-before-3.0.0'), file('r3-before-3.0.0')]);
+      expect(dumpsIn(world)).toEqual([file('r2-before-3.0.0'), file('r4-before-3.0.0')]);
     });
 
     test('or where it had ended well, and only its release failed', async () => {

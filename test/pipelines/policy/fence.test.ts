@@ -48,3 +48,11 @@ test('a turn is at the revision that is made, and takes over what no record know
   expect(of(5, fence(6, 5, 'a'), fence(5, 5, 'b'))).toMatchObject({ revision: 6, recorded: 5, over: ['a'] });
   expect(ended(of(6))).toMatchObject({ revision: 6, recorded: 6 });
 });
+
+test('a turn that counts nothing leaves hosts knowing by whom the last change was recorded', () => {
+  const of = (number: number, ...fences: Fence[]) =>
+    turnOf({ revision: number, operation: 'op', ledger: known.ledger, reports: says(...fences) }).operation;
+  expect(of(5, fence(4, 4, 'before'), fence(5, 5, 'last'))).toBe('last');
+  expect(of(6, fence(5, 5, 'last'))).toBe('op');
+  expect(of(5, fence(5, 4, 'begun'), fence(6, 5, 'begun'))).toBe('op');
+});
