@@ -85,7 +85,7 @@ describe('an older copy of the state changes nothing while a host is dead', () =
 
 describe('an older state that finds nothing to go back to is told that it is older', () => {
   const first = () => worldOf(onHosts(), '1.0.0');
-  const migrated = async () => {
+  const incompatible = async () => {
     const world = await worldOf(onHosts());
     const step = { schema: 2, compatible: 2 };
     world.releases = world.releases.map((each) => (each.version === '1.0.0' ? each : { ...each, ...step }));
@@ -96,9 +96,9 @@ describe('an older state that finds nothing to go back to is told that it is old
   test.each<[string, () => Promise<MemoryWorld>, 'rollback' | 'drill', { readonly to?: string }]>([
     ['a rollback', first, 'rollback', {}],
     ['a rollback to what it does not know', first, 'rollback', { to: '2.0.0' }],
-    ['a rollback whose code does not run with the data', migrated, 'rollback', {}],
+    ['a rollback whose code does not run with the data', incompatible, 'rollback', {}],
     ['a drill', first, 'drill', {}],
-    ['a drill whose code does not run with the data', migrated, 'drill', {}],
+    ['a drill whose code does not run with the data', incompatible, 'drill', {}],
   ])('by %s', (_, prepare, name, request) => expectRefused(prepare, name, { environment, startedAt: 0, ...request }));
 });
 
