@@ -1,6 +1,6 @@
 /** The standard output and error of this process: readers that go away, and disks that are full. */
 import { systemError } from '../../infra/system/system-error.ts';
-import { messageOf } from '../../pipelines/errors.ts';
+import { messageOf, PartialError } from '../../pipelines/errors.ts';
 import { ExitCode } from './exit-codes.ts';
 
 const streams = [process.stdout, process.stderr];
@@ -23,7 +23,6 @@ export async function flushed(code: number | string | null | undefined): Promise
   // What a pipe has not taken yet would be lost.
   await Promise.all(streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))));
   if (!lost || Number(code ?? ExitCode.ok) !== ExitCode.ok) return code;
-  const why = systemError(lost)?.message ?? messageOf(lost);
-  process.stderr.write(`error  the output is not whole: ${why}\n`);
-  return ExitCode.partial;
+  const [{ reportError }, why] = [await import('./report-error.ts'), systemError(lost)?.message ?? messageOf(lost)];
+  return reportError(new PartialError(`the output is not whole: ${why}`, { cause: lost }), false);
 }
