@@ -85,7 +85,7 @@ describe.runIf(labsWork)('a verification', () => {
 
   test('in another image is closed in as well, as nobody', async () => {
     const image = `${project.lab.registry}/lockage-base/edge`;
-    const script = 'id -u; touch /made; nproc >/dev/null; echo done';
+    const script = 'exec 2>&1; id -u; touch /made; nproc >/dev/null; echo done';
     await project.configureEnvironment('qa', {
       verification: [{ name: 'scan', image, command: ['busybox', 'sh', '-c', script] }],
     });
