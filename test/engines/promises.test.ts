@@ -88,10 +88,16 @@ describe.runIf(labsWork)('on Docker Engine 29, the same promises hold', () => {
     });
 
     test('a rollback is proven without moving traffic', { timeout }, async () => {
-      const seen = await project.snapshot(environment);
+      // A swarm's node forgets the ended containers of the release that failed at some time of its own.
+      const seen = async () =>
+        Object.entries(await project.snapshot(environment)).map(([host, parts]) => {
+          const stays = (name: string) => environment !== 'swarm' || !name.endsWith(' exited');
+          return [host, { ...parts, containers: parts.containers.filter(stays) }];
+        });
+      const before = await seen();
       const { json } = await project.succeed('rollback', environment, '--drill', '--to', '1.1.0');
       expect(json).toMatchObject({ outcome: 'proven', drill: { version: '1.1.0' } });
-      expect(await project.snapshot(environment)).toEqual(seen);
+      expect(await seen()).toEqual(before);
     });
 
     test('what is removed by hand is found, and healed', { timeout }, async () => {
