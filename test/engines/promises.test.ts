@@ -94,10 +94,10 @@ describe.runIf(labsWork)('on Docker Engine 29, the same promises hold', () => {
           const stays = (name: string) => environment !== 'swarm' || !name.endsWith(' exited');
           return [host, { ...parts, containers: parts.containers.filter(stays) }];
         });
-      const before = await seen();
+      const early = await seen();
       const { json } = await project.succeed('rollback', environment, '--drill', '--to', '1.1.0');
       expect(json).toMatchObject({ outcome: 'proven', drill: { version: '1.1.0' } });
-      expect(await seen()).toEqual(before);
+      expect(await seen()).toEqual(early);
     });
 
     test('what is removed by hand is found, and healed', { timeout }, async () => {
