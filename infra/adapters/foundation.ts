@@ -43,6 +43,7 @@ import type { FoundationInputs, Place } from '../resources/inputs.ts';
 import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
 import { addressOf } from '../system/look-up.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
+import type { StandingRecord } from '../workloads/runtime.ts';
 import { pinImages, type StandIn } from './foundation-images.ts';
 import type { RecordsAdapter } from './records.ts';
 
@@ -93,7 +94,8 @@ export class FoundationAdapter {
 
   /** Returns the changes that `make` would do, for people to read; nothing when the foundation is up to date. */
   async notes(request: FoundationRequest): Promise<readonly string[]> {
-    const { due, recorded, edges, replaced: drifted } = await this.#compare(request.environment, request, 'go');
+    const known = await this.#dependencies.records.standing(request.environment.name);
+    const { due, recorded, edges, replaced: drifted } = await this.#compare(request.environment, request, 'go', known);
     if (!due) return [];
     if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
     const { edge } = environmentNames(this.#dependencies.project.app, request.environment.name);
@@ -111,11 +113,12 @@ export class FoundationAdapter {
 
   /** Deploys the foundation as it is wanted. Quick when there is nothing to do. Throws LockageError. */
   async make(request: FoundationRequest, leavingHosts: 'stay' | 'go'): Promise<void> {
-    const { session } = this.#dependencies;
-    const left = await this.#leftHosts(request.environment);
+    const { session, records } = this.#dependencies;
+    const known = await records.standing(request.environment.name);
+    const left = leftHosts(request.environment, known);
     const leaving = leavingHosts === 'stay' ? left : [];
     const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
-    const state = await this.#compare(environment, request, leavingHosts);
+    const state = await this.#compare(environment, request, leavingHosts, known);
     if (!state.due) return;
     // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
@@ -135,7 +138,8 @@ export class FoundationAdapter {
   async adopt(request: FoundationRequest): Promise<readonly string[]> {
     const { environment } = request;
     refuseUnread(environment, request.versions);
-    const state = await this.#compare(environment, request, 'stay');
+    const known = await this.#dependencies.records.standing(environment.name);
+    const state = await this.#compare(environment, request, 'stay', known);
     const standing = await this.#look(environment, { ...state, recorded: undefined });
     const plan = await this.#plan(environment, { ...state, standing }, new Set());
     const others = otherParts(plan, standing);
@@ -202,17 +206,18 @@ export class FoundationAdapter {
     environment: Environment,
     request: FoundationRequest,
     leaving: 'stay' | 'go',
+    known: StandingRecord,
   ): Promise<FoundationState> {
-    const { project, records } = this.#dependencies;
+    const { project } = this.#dependencies;
     const { active, reports } = request;
-    const recorded = await records.foundation(environment.name);
+    const recorded = known.foundation;
     const secretVersions = accessorySecrets(environment, request.versions);
     const ports = await this.#portsOf(environment, request, recorded);
-    const left = await this.#leftAccessories(environment);
+    const left = leftAccessories(environment, known);
     const kept = leaving === 'stay' ? left : [];
     // What could not be removed is recorded for as long as it is there; on a host that is away it has to wait.
     const isWhole = active.hosts.length === request.environment.hosts.length;
-    const remains = leaving === 'go' && isWhole && (left.length > 0 || (await this.#leftHosts(environment)).length > 0);
+    const remains = leaving === 'go' && isWhole && (left.length > 0 || leftHosts(environment, known).length > 0);
     const wanted = fingerprint(foundationOf(project, environment, { secretVersions, ports, kept }));
     const { drifted = [] } = request;
     const absent = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
@@ -235,16 +240,6 @@ export class FoundationAdapter {
     const { containers } = await this.#dependencies.records.seen(environment.name);
     const canClose = reports !== undefined && active.hosts.length === whole.hosts.length;
     return openPorts(environment, containers, canClose ? {} : recorded?.ports);
-  }
-
-  /** Returns the resources of recorded accessories that are configured no more, or on another host. */
-  async #leftAccessories({ name, accessories }: Environment): Promise<string[]> {
-    const recorded = (await this.#dependencies.records.standing(name)).accessories;
-    return recorded
-      .filter(
-        (each) => !accessories.some((accessory) => accessory.host === each.host.name && accessory.name === each.name),
-      )
-      .map((each) => `${each.host.name}-${each.name}`);
   }
 
   /** Returns the accessories that do not stay up, as missing parts are named. */
@@ -362,16 +357,20 @@ export class FoundationAdapter {
     const Kind = error instanceof InterruptedError ? InterruptedError : RolledBackError;
     return new Kind(what, { details, hint: hintOf(error), cause: error });
   }
+}
 
-  /** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */
-  async #leftHosts({ name, hosts }: Environment): Promise<FoundationInputs['hosts']> {
-    const { records } = this.#dependencies;
-    const [recorded, { edges }] = [await records.foundation(name), await records.standing(name)];
-    const known = new Map(
-      [...edges.map(({ host }) => host), ...(recorded?.hosts ?? [])].map((each) => [each.name, each]),
-    );
-    return [...known.values()].filter((before) => !hosts.some((host) => host.name === before.name));
-  }
+/** Returns the resources of recorded accessories that are configured no more, or on another host. */
+function leftAccessories({ accessories }: Environment, known: StandingRecord): string[] {
+  return known.accessories
+    .filter(({ host, name }) => !accessories.some((each) => each.host === host.name && each.name === name))
+    .map(({ host, name }) => `${host.name}-${name}`);
+}
+
+/** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */
+function leftHosts({ hosts }: Environment, { edges, foundation }: StandingRecord): FoundationInputs['hosts'] {
+  const all = [...edges.map(({ host }) => host), ...(foundation?.hosts ?? [])];
+  const known = new Map(all.map((host) => [host.name, host]));
+  return [...known.values()].filter(({ name }) => !hosts.some((host) => host.name === name));
 }
 
 /** Returns whether anything of a foundation serves: one that does not is removed when it fails, any other stays. */

@@ -132,7 +132,12 @@ export class RecordsAdapter implements Records {
   /** Returns what stays on an environment's hosts while releases come and go. */
   async standing(environment: string): Promise<StandingRecord> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
-    return { edges: inputsOf<EdgeInputs>(state, 'Edge'), accessories: inputsOf<AccessoryInputs>(state, 'Accessory') };
+    const [foundation] = inputsOf<FoundationInputs>(state, 'Foundation');
+    return {
+      edges: inputsOf<EdgeInputs>(state, 'Edge'),
+      accessories: inputsOf<AccessoryInputs>(state, 'Accessory'),
+      ...(foundation ? { foundation } : {}),
+    };
   }
 
   /** Returns who reads the secrets of accessories, where that was configured: volume → user. */

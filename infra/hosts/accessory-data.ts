@@ -65,7 +65,7 @@ export async function takeIn(
   program: DataProgram,
   { backup, signal }: { readonly backup: Backup; readonly signal: AbortSignal },
 ): Promise<string> {
-  const { argv, around, outcomeOf } = program.intakeOf(backup.length);
+  const { argv, around, outcomeOf } = program.intakeOf(backup);
   let isSent = false;
   const hash = createHash('sha256');
   const sent = async function* () {

@@ -2,7 +2,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { Accessory, DataCommands } from '../../pipelines/model/environment.ts';
 import type { ContainerDetails, Engine, ExecResult } from '../docker/api/client.ts';
 import { programOf } from './accessory-check.ts';
-import { endMark } from './backup-file.ts';
+import { endMark, type Backup } from './backup-file.ts';
 
 /** The outcome of a restore: all of the data was taken in, none of it, or nobody knows. */
 export type Outcome = 'all' | 'none' | 'unknown';
@@ -20,7 +20,7 @@ export interface DataProgram {
   readonly dump: readonly string[];
   /** the end of what the program writes when it is called by hand; absent: nobody knows */
   readonly ownEnd?: RegExp;
-  intakeOf(length: number): Intake;
+  intakeOf(backup: Pick<Backup, 'size' | 'length'>): Intake;
 }
 
 /** Returns how the data of an accessory is backed up. Throws LockageError when nobody knows. */
@@ -71,7 +71,7 @@ nothing`;
 export function configured({ command, restore }: DataCommands): DataProgram {
   return {
     dump: marked(command),
-    intakeOf: (length) => ({
+    intakeOf: ({ length }) => ({
       argv: ['sh', '-c', keepFirst, 'sh', String(length), ...restore],
       around: ['', ''],
       outcomeOf: ({ code, stderr, wrote }) => {
@@ -150,9 +150,10 @@ export const postgres: DataProgram = {
 exec pg_dump -U "$user" -d "$database" --clean --if-exists`,
   ]),
   ownEnd: /\n-- PostgreSQL database dump complete\n--\n+(?:\\unrestrict \w+\n+)?$/,
-  intakeOf: () => ({
+  // What was written by hand may be a part of the data: the rest stays.
+  intakeOf: ({ size, length }) => ({
     argv: ['sh', '-c', `${login}exec psql -U "$user" -d "$database" -Xq -v ON_ERROR_STOP=1 -o /dev/null`],
-    around: [`BEGIN;\n${emptied}`, `\nCOMMIT;\n\\echo ${committed}\n`],
+    around: [`BEGIN;\n${length < size ? emptied : ''}`, `\nCOMMIT;\n\\echo ${committed}\n`],
     outcomeOf: ({ code, stdout, wrote }) => {
       if (code === 0) return wrote && stdout.trimEnd().endsWith(committed) ? 'all' : 'unknown';
       return beforeCommit.has(code) ? 'none' : 'unknown';

@@ -9,7 +9,7 @@ import type { ProviderContext } from '../context/provider-context.ts';
 import type { Session } from '../context/session.ts';
 import type { CallOptions, Engine, LogOptions, OutputLine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
-import type { AccessoryInputs, ContainerInputs, EdgeInputs, Place } from '../resources/inputs.ts';
+import type { AccessoryInputs, ContainerInputs, EdgeInputs, FoundationInputs, Place } from '../resources/inputs.ts';
 import type { Workload } from './workload.ts';
 
 /** A target on which releases run, with everything that differs between kinds of targets. */
@@ -91,6 +91,8 @@ export interface DriftLook extends Place {
 export interface StandingRecord {
   readonly edges: readonly EdgeInputs[];
   readonly accessories: readonly AccessoryInputs[];
+  /** what all of it was made from; absent where there is none */
+  readonly foundation?: FoundationInputs;
 }
 
 /** What has to end. */

@@ -29,8 +29,7 @@ test.each([
   const basis = { secretVersions: {}, ports: {}, kept: [] };
   const recorded = { fingerprint: fingerprint(foundationOf(project, prod, basis)), edges: {}, hosts: [], images: {} };
   const records = {
-    foundation: async () => recorded,
-    standing: async () => standing,
+    standing: async () => ({ ...standing, foundation: recorded }),
     seen: async () => ({ containers: [] }),
   } as unknown as RecordsAdapter;
   const stacks = async () => Promise.reject(new Error('nothing is made here'));

@@ -38,7 +38,6 @@ function failing(error: Error) {
 }
 
 const records = {
-  foundation: async () => undefined,
   standing: async () => ({ edges: [], accessories: [] }),
   seen: async () => ({ containers: [] }),
   machines: async () => undefined,

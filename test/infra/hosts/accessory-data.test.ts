@@ -196,10 +196,15 @@ test.each<[string, Record<string, string>, string]>([
     PATH: `${exec.programs}:/usr/bin:/bin`,
     ...Object.fromEntries(Object.entries(variables).map(inFolder)),
   };
-  for (const [shell = '', ...args] of [postgres.dump, postgres.intakeOf(1).argv]) {
+  for (const [shell = '', ...args] of [postgres.dump, postgres.intakeOf({ size: 1, length: 1 }).argv]) {
     const said = execFileSync(shell, args, { env, encoding: 'utf8', input: '' });
     expect(said.split('\n')[0]).toContain(`psql ${login} `);
   }
+});
+
+test('a restore drops what is there first for a backup of all of it, and for nothing that was written by hand', () => {
+  const drops = (size: number, length: number) => postgres.intakeOf({ size, length }).around[0].includes('DROP SCHEMA');
+  expect([drops(100, 80), drops(100, 100)]).toEqual([true, false]);
 });
 
 test('what PostgreSQL refuses was rolled back for certain', async () => {
